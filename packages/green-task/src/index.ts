@@ -1,0 +1,2 @@
+/** Functions and methods that run in a greenlet. */
+export {}
