@@ -41,7 +41,9 @@ console.log(added.length === 0 ? "the lock was complete" : `added to the lock:\n
 
 function platformEntry(name, version, dev) {
   if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
-    throw new Error(`${name}@${version}: not an exact version, so the lock cannot be completed by name; lock it by hand`)
+    throw new Error(
+      `${name}@${version}: not an exact version, so the lock cannot be completed by name; lock it by hand`
+    )
   }
   const words = name.slice(name.lastIndexOf("/") + 1).split(/[-.]/)
   const os = words.map((word) => OS[word]).find(Boolean)

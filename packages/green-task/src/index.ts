@@ -1,2 +1,3 @@
 /** Functions and methods that run in a greenlet. */
+// oxlint-disable-next-line unicorn/require-module-specifiers -- nothing yet
 export {}
