@@ -1,0 +1,91 @@
+/**
+ * `FdIo` on the descriptors of the operating system. Shared by the handlers that wait for real descriptors.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Fd from "../Fd.ts"
+import { FdIo, WouldBlock } from "../FdIo.ts"
+import * as Sys from "./libc.ts"
+
+/** Calls the system; `perform` answers the result of the call, -1 for a failure. */
+const call = <A>(
+  operation: string,
+  fd: number | undefined,
+  perform: (libc: Sys.Libc) => number,
+  answer: (result: number) => A
+): Effect.Effect<A, Fd.FdError> =>
+  Effect.suspend(() => {
+    const libc = Sys.libc()
+    if (Sys.isMissing(libc)) return Effect.fail(Fd.unsupported(fd, operation, libc.platform, libc.problem))
+    for (;;) {
+      const result = perform(libc)
+      if (result >= 0) return Effect.succeed(answer(result))
+      const errno = libc.errno()
+      if (errno !== Sys.EINTR || operation === "close") return Effect.fail(Fd.system(fd, operation, errno))
+    }
+  })
+
+const nothing = (): void => undefined
+
+const transfer = (
+  operation: "read" | "write",
+  fd: number,
+  bytes: Uint8Array
+): Effect.Effect<number | WouldBlock, Fd.FdError> =>
+  Effect.suspend((): Effect.Effect<number | WouldBlock, Fd.FdError> => {
+    const libc = Sys.libc()
+    if (Sys.isMissing(libc)) return Effect.fail(Fd.unsupported(fd, operation, libc.platform, libc.problem))
+    const perform = libc[operation]
+    for (;;) {
+      const result = perform(fd, bytes, bytes.byteLength)
+      if (result >= 0) return Effect.succeed(result)
+      const errno = libc.errno()
+      if (errno === Sys.EAGAIN) return wouldBlock
+      if (errno !== Sys.EINTR) return Effect.fail(Fd.system(fd, operation, errno))
+    }
+  })
+
+const wouldBlock = Effect.succeed<WouldBlock>(WouldBlock)
+
+export const systemFdIo: FdIo["Service"] = {
+  read: (fd, bytes) => transfer("read", fd, bytes),
+  write: (fd, bytes) => transfer("write", fd, bytes),
+  shutdown: (fd) => call("shutdown", fd, (libc) => libc.shutdown(fd, Sys.SHUT_WR), nothing),
+  close: (fd) => call("close", fd, (libc) => libc.close(fd), nothing),
+  makePipe: Effect.suspend(() => {
+    const ends = new Int32Array(2)
+    return call(
+      "makePipe",
+      undefined,
+      (libc) => libc.pipe(ends, Sys.O_NONBLOCK | Sys.O_CLOEXEC),
+      () => ({ reader: ends[0] ?? -1, writer: ends[1] ?? -1 })
+    )
+  }),
+  makeSocketPair: Effect.suspend(() => {
+    const ends = new Int32Array(2)
+    return call(
+      "makeSocketPair",
+      undefined,
+      (libc) => libc.socketPair(Sys.AF_UNIX, Sys.SOCK_STREAM | Sys.O_NONBLOCK | Sys.O_CLOEXEC, 0, ends),
+      () => [ends[0] ?? -1, ends[1] ?? -1] as const
+    )
+  }),
+  isNonBlocking: (fd) =>
+    call("isNonBlocking", fd, (libc) => libc.getFlags(fd), (flags) => (flags & Sys.O_NONBLOCK) !== 0 || isFile(fd)),
+  setNonBlocking: (fd, nonBlocking) =>
+    call(
+      "setNonBlocking",
+      fd,
+      (libc) => {
+        const flags = libc.getFlags(fd)
+        return flags < 0 ? flags : libc.setFlags(fd, nonBlocking ? flags | Sys.O_NONBLOCK : flags & ~Sys.O_NONBLOCK)
+      },
+      nothing
+    )
+}
+
+/** Files are always ready; the flag means nothing for them. */
+const isFile = (fd: number): boolean => {
+  const kind = Fs.fstatSync(fd)
+  return kind.isFile() || kind.isDirectory()
+}
