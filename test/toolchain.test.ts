@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { isMainThread, Worker } from "node:worker_threads"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { root, runSource, runTool, temporary } from "./support/run.ts"
+import { afterAll, describe, expect, it } from "vitest"
+import { root, run, runSource, temporary } from "./support/run.ts"
 
 const folder = temporary("toolchain")
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -11,17 +11,13 @@ const json = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8")
 const packages = readdirSync(join(root, "packages"))
 
 describe("the type check", () => {
-  beforeAll(async () => {
-    expect((await runTool("effect-tsgo", ["patch"])).code).toBe(0)
-  }, 60_000)
-
   let projects = 0
   const check = (source: string) => {
     const project = join(folder, `project${projects++}`)
     mkdirSync(join(project, "src"), { recursive: true })
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.base.json") }))
     writeFileSync(join(project, "src/index.ts"), source)
-    return runTool("tsc", ["-b", project])
+    return run(process.execPath, ["scripts/tsc.mjs", "-b", project])
   }
 
   it("passes an Effect that is returned", async () => {

@@ -32,7 +32,3 @@ export const run = (command: string, args: ReadonlyArray<string>, timeout = 60_0
 /** Runs a TypeScript source as it stands, against the sources of the packages. */
 export const runSource = (file: string, timeout?: number): Promise<Ended> =>
   run(process.execPath, ["--conditions=green-source", file], timeout)
-
-/** A program that a package of `node_modules` brings. */
-export const runTool = (name: string, args: ReadonlyArray<string>, timeout?: number): Promise<Ended> =>
-  run(`${root}node_modules/.bin/${name}`, args, timeout)
