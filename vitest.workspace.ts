@@ -1,6 +1,6 @@
-import { transform } from "esbuild"
 import { readdirSync } from "node:fs"
 import { defineConfig, type Plugin } from "vitest/config"
+import { hasDecorators, lower } from "./test/support/decorators.ts"
 
 const packages = readdirSync(new URL("packages", import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -9,20 +9,12 @@ const packages = readdirSync(new URL("packages", import.meta.url), { withFileTyp
 /** Tests run the sources of the workspace's packages, not what was built of them. */
 const conditions = ["green-source", "module", "node", "development|production"]
 
-/** Standard decorators, which neither Vite's transform nor Node's type stripping lowers. */
 const decorators: Plugin = {
   name: "green-decorators",
   enforce: "pre",
   async transform(code, id) {
-    if (!/\.m?ts$/.test(id) || id.includes("/node_modules/") || !/^\s*@[A-Za-z]/m.test(code)) return
-    const lowered = await transform(code, {
-      loader: "ts",
-      sourcefile: id,
-      sourcemap: true,
-      supported: { decorators: false },
-      target: "es2024",
-      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } }
-    })
+    if (!/\.m?ts$/.test(id) || id.includes("/node_modules/") || !hasDecorators(code)) return
+    const lowered = await lower(code, id)
     return { code: lowered.code, map: lowered.map }
   }
 }
@@ -38,6 +30,8 @@ const project = (name: string, include: ReadonlyArray<string>, exclude: Readonly
     // Processes, not threads: handlers are tested where they run, in a main thread. Workers started there inherit the condition.
     pool: "forks" as const,
     execArgv: ["--conditions=green-source"],
+    // of the tests of a file that run at the same time: docs and examples, each a process
+    maxConcurrency: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000
   }

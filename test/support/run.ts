@@ -24,7 +24,8 @@ export interface Ended {
 /** Runs a program from the root of the workspace. It is killed after `timeout` milliseconds: `code` is then -1. */
 export const run = (command: string, args: ReadonlyArray<string>, timeout = 60_000): Promise<Ended> =>
   new Promise((resolve) => {
-    execFile(command, args, { cwd: root, timeout, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
+    const env = { ...process.env, FORCE_COLOR: "0" }
+    execFile(command, args, { cwd: root, env, timeout, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr })
     )
   })
