@@ -58,10 +58,10 @@ async function lint(name, tarball) {
 
 function types(name, tarball) {
   try {
-    run("attw", [tarball, "--profile", "esm-only", "--no-emoji", "--format", "ascii"])
+    run(join(root, "node_modules/.bin/attw"), [tarball, "--profile", "esm-only", "--no-emoji", "--format", "ascii"])
     console.log(`${name}: its types are right`)
   } catch (error) {
-    wrong.push(`${name}: its types are wrong\n${error.stdout}`)
+    wrong.push(`${name}: its types are wrong\n${error.stdout ?? error.message}`)
   }
 }
 
