@@ -110,10 +110,7 @@ export class FdIo extends Context.Service<
    * Sets or clears O_NONBLOCK. The flag belongs to the open file, not to the number: every duplicate of the
    * descriptor changes with it, in other processes too (a terminal is shared with the shell).
    */
-  static readonly setNonBlocking = (
-    fd: Fd.FdLike,
-    nonBlocking: boolean
-  ): Effect.Effect<void, Fd.FdError, FdIo> =>
+  static readonly setNonBlocking = (fd: Fd.FdLike, nonBlocking: boolean): Effect.Effect<void, Fd.FdError, FdIo> =>
     on(fd, "setNonBlocking", (io, number) => io.setNonBlocking(number, nonBlocking))
 
   /**

@@ -251,8 +251,6 @@ const request = <A, E>(request: WaitRequest<A, E>): Effect.Effect<A, E | WaitErr
 const failingWith = <A, E>(self: Effect.Effect<A, WaitError, Wait>, options: WaitOptions<E> | undefined) =>
   options === undefined
     ? self
-    : Effect.mapError(self, (error) =>
-        options.catch(error.reason._tag === "Rejected" ? error.reason.cause : error)
-      )
+    : Effect.mapError(self, (error) => options.catch(error.reason._tag === "Rejected" ? error.reason.cause : error))
 
 const isFunction = (x: unknown): x is (signal: AbortSignal) => unknown => typeof x === "function"

@@ -83,10 +83,7 @@ export class EpollSet {
     return { readers: this.#readers, writers: this.#writers, descriptors: this.#descriptors }
   }
 
-  readonly register = (
-    request: WaitFdRequest,
-    resume: Handler.Resume<Fd.Readiness, Fd.FdError>
-  ): Handler.Withdraw => {
+  readonly register = (request: WaitFdRequest, resume: Handler.Resume<Fd.Readiness, Fd.FdError>): Handler.Withdraw => {
     const { fd, exclusive } = request
     const interest = request.interest === "read" ? READ : request.interest === "write" ? WRITE : READ | WRITE
     let record = this.#registrations.get(fd)
@@ -106,8 +103,7 @@ export class EpollSet {
       errno = this.#arm(record, interest)
     }
     if (errno !== 0) {
-      const outcome =
-        errno === Sys.EPERM ? readiness(interest, interest) : Exit.fail(Fd.system(fd, "wait", errno))
+      const outcome = errno === Sys.EPERM ? readiness(interest, interest) : Exit.fail(Fd.system(fd, "wait", errno))
       this.#forget(record, outcome)
       this.#resumeSettled()
       resume(outcome)
@@ -165,7 +161,9 @@ export class EpollSet {
   #report(record: Registration, flags: number): void {
     record.armed = false
     const gone = (flags & (Sys.EPOLLHUP | Sys.EPOLLERR)) !== 0
-    const ready = gone ? READ | WRITE : ((flags & Sys.EPOLLIN) !== 0 ? READ : 0) | ((flags & Sys.EPOLLOUT) !== 0 ? WRITE : 0)
+    const ready = gone
+      ? READ | WRITE
+      : ((flags & Sys.EPOLLIN) !== 0 ? READ : 0) | ((flags & Sys.EPOLLOUT) !== 0 ? WRITE : 0)
     let waiter = record.first
     while (waiter !== undefined) {
       const next = waiter.next
@@ -174,7 +172,8 @@ export class EpollSet {
     }
     if (record.first === undefined) return
     const errno = this.#arm(record, wanted(record))
-    if (errno !== 0) this.#forget(record, Exit.fail(Fd.system(record.fd, "wait", errno === Sys.ENOENT ? Sys.EBADF : errno)))
+    if (errno !== 0)
+      this.#forget(record, Exit.fail(Fd.system(record.fd, "wait", errno === Sys.ENOENT ? Sys.EBADF : errno)))
   }
 
   /** Asks the kernel for one event about the descriptor; answers an errno, 0 when done. */
@@ -190,9 +189,7 @@ export class EpollSet {
   #control(operation: number, record: Registration, interest: number): number {
     const event = this.#event
     event[0] =
-      Sys.EPOLLONESHOT |
-      ((interest & READ) !== 0 ? Sys.EPOLLIN : 0) |
-      ((interest & WRITE) !== 0 ? Sys.EPOLLOUT : 0)
+      Sys.EPOLLONESHOT | ((interest & READ) !== 0 ? Sys.EPOLLIN : 0) | ((interest & WRITE) !== 0 ? Sys.EPOLLOUT : 0)
     event[Sys.dataWord] = record.fd
     event[Sys.dataWord + 1] = record.generation
     return this.#libc.epollControl(this.fd, operation, record.fd, event) === 0 ? 0 : this.#libc.errno()
@@ -332,8 +329,7 @@ const outcomes: ReadonlyArray<Exit.Exit<Fd.Readiness>> = Array.from({ length: 16
 )
 
 const readiness = (interest: number, ready: number, flags = 0): Outcome => {
-  const bits =
-    (interest & ready) | ((flags & Sys.EPOLLHUP) !== 0 ? 4 : 0) | ((flags & Sys.EPOLLERR) !== 0 ? 8 : 0)
+  const bits = (interest & ready) | ((flags & Sys.EPOLLHUP) !== 0 ? 4 : 0) | ((flags & Sys.EPOLLERR) !== 0 ? 8 : 0)
   const outcome = outcomes[bits]
   if (outcome === undefined) throw new RangeError(`no outcome for ${bits}`)
   return outcome

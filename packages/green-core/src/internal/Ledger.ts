@@ -33,7 +33,9 @@ export const make = (clause: WaitFdClause): Ledger => {
       const { fd } = request
       const entries = waiting.get(fd) ?? new Set()
       if (rivals(request, entries)) {
-        resume(Exit.fail(Fd.busy(fd, "wait", "somebody waits for it in this direction, and one of you asked to be alone")))
+        resume(
+          Exit.fail(Fd.busy(fd, "wait", "somebody waits for it in this direction, and one of you asked to be alone"))
+        )
         return () => {}
       }
       let withdraw: Handler.Withdraw | undefined

@@ -64,9 +64,7 @@ class LeaseHeld implements Lease {
   }
 
   wait(interest: Fd.Interest): Effect.Effect<Fd.Readiness, Fd.FdError> {
-    return Effect.suspend(() =>
-      this.#held ? this.#handler.wait(this.#requests[interest]) : this.#released("wait")
-    )
+    return Effect.suspend(() => (this.#held ? this.#handler.wait(this.#requests[interest]) : this.#released("wait")))
   }
 
   io<A>(

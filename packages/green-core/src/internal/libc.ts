@@ -66,7 +66,8 @@ export const isMissing = <A extends object>(found: A | Missing): found is Missin
 
 const load = (): Libc | Missing => {
   const platform = `${process.platform} ${process.arch}`
-  if (process.platform !== "linux") return { platform, problem: "there is no epoll; waiting for descriptors needs Linux" }
+  if (process.platform !== "linux")
+    return { platform, problem: "there is no epoll; waiting for descriptors needs Linux" }
   let koffi: typeof Koffi
   let library: Koffi.LibraryHandle
   try {

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Fd from "../Fd.ts"
-import { FdIo, WouldBlock } from "../FdIo.ts"
+import { type FdIo, WouldBlock } from "../FdIo.ts"
 import * as Sys from "./libc.ts"
 
 /** Calls the system; `perform` answers the result of the call, -1 for a failure. */
@@ -71,7 +71,12 @@ export const systemFdIo: FdIo["Service"] = {
     )
   }),
   isNonBlocking: (fd) =>
-    call("isNonBlocking", fd, (libc) => libc.getFlags(fd), (flags) => (flags & Sys.O_NONBLOCK) !== 0 || isFile(fd)),
+    call(
+      "isNonBlocking",
+      fd,
+      (libc) => libc.getFlags(fd),
+      (flags) => (flags & Sys.O_NONBLOCK) !== 0 || isFile(fd)
+    ),
   setNonBlocking: (fd, nonBlocking) =>
     call(
       "setNonBlocking",

@@ -1,0 +1,193 @@
+/**
+ * Green tasks: the handle of work that runs in a greenlet of its own.
+ *
+ * `runInGreenlet`, `greenTask` and pools give one; this module is what they share. A task knows how it ended and who
+ * asked; what runs it, and when, is its maker's matter.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import { UnhandledLogLevel } from "effect/References"
+import type { Greenlet } from "./Greenlet.ts"
+import * as Identity from "./internal/greenlet.ts"
+
+/**
+ * The handle of a task. It is an Effect: `yield* task` joins it, with its value and its typed error; interrupting the
+ * joiner leaves the task alone. Not a promise and not thenable, since a thenable is unwrapped by every promise that
+ * carries it: `task.promise` is one.
+ *
+ * A failure that nobody has joined, awaited or asked for one turn of the event loop after the end is logged once, at
+ * `References.UnhandledLogLevel`. An interruption is no failure.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GreenTask<out A, out E = never> extends Effect.Effect<A, E> {
+  readonly _tag: "GreenTask"
+  readonly greenlet: Greenlet
+  /** Waits for the end, however it comes. */
+  readonly exit: Effect.Effect<Exit.Exit<A, E>>
+  /** How it ended, or `undefined` while it has not. */
+  readonly poll: () => Exit.Exit<A, E> | undefined
+  /**
+   * A promise of the value, made at the first use; it rejects with the squashed cause, as `Effect.runPromise`. Whoever
+   * takes it answers for its rejection.
+   */
+  readonly promise: Promise<A>
+  /** Interrupts the task and waits until it has ended. Harmless when it has. */
+  readonly interrupt: Effect.Effect<void>
+}
+
+/**
+ * What a task is made of: the greenlet that it runs in, the context whose loggers tell of a failure nobody asked for,
+ * and how it is asked to end, which it does by completing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MakeOptions {
+  readonly greenlet: Greenlet
+  readonly context: Context.Context<never>
+  readonly interrupt: () => void
+}
+
+/**
+ * A new task and the way to complete it, which counts once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Made<A, E> {
+  readonly task: GreenTask<A, E>
+  readonly complete: (exit: Exit.Exit<A, E>) => void
+}
+
+/**
+ * Makes a task that its maker completes: for those who run work in their own way, as a pool does.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = <A, E>(options: MakeOptions): Made<A, E> => {
+  const task = new Task<A, E>(options)
+  return { task, complete: (exit) => task.complete(exit) }
+}
+
+/**
+ * Starts an effect in a new greenlet, at once, on the given context. The caller need not be a fiber.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const startUnsafe = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>): GreenTask<A, E> => {
+  const greenlet = new Identity.Identity(Identity.current())
+  const { complete, task } = makeUnsafe<A, E>({ greenlet, context, interrupt: () => fiber.interruptUnsafe() })
+  const fiber = Identity.enter(greenlet, () => Effect.runForkWith(context)(effect))
+  fiber.addObserver((exit) => {
+    greenlet.ended = true
+    complete(exit)
+  })
+  return task
+}
+
+/**
+ * Starts an effect in a new greenlet, at once, with the context of the caller. It lives until it ends or is
+ * interrupted, also beyond the caller.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<GreenTask<A, E>, never, R> =>
+  Effect.map(Effect.context<R>(), (context) => startUnsafe(effect, context))
+
+/**
+ * Performs an effect in a new greenlet and joins it. Interrupting the caller interrupts it, and waits for its end.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(start(effect), (task) => Effect.onInterrupt(restore(task), () => task.interrupt))
+  )
+
+class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
+  readonly _tag = "GreenTask"
+  readonly greenlet: Greenlet
+  readonly #context: Context.Context<never>
+  readonly #interrupt: () => void
+  #exit: Exit.Exit<A, E> | undefined
+  #observers: Set<(exit: Exit.Exit<A, E>) => void> | undefined
+  #promise: Promise<A> | undefined
+  #asked = false
+
+  constructor(options: MakeOptions) {
+    super()
+    this.greenlet = options.greenlet
+    this.#context = options.context
+    this.#interrupt = options.interrupt
+  }
+
+  override asEffect(): Effect.Effect<A, E> {
+    return Effect.flatten(this.exit)
+  }
+
+  get exit(): Effect.Effect<Exit.Exit<A, E>> {
+    return Effect.callback((resume) => {
+      const withdraw = this.#observe((exit) => resume(Effect.succeed(exit)))
+      return Effect.sync(withdraw)
+    })
+  }
+
+  readonly poll = (): Exit.Exit<A, E> | undefined => {
+    this.#asked = true
+    return this.#exit
+  }
+
+  get promise(): Promise<A> {
+    return (this.#promise ??= new Promise((resolve, reject) => {
+      this.#observe((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))
+    }))
+  }
+
+  get interrupt(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#exit === undefined) this.#interrupt()
+      return Effect.asVoid(this.exit)
+    })
+  }
+
+  complete(exit: Exit.Exit<A, E>): void {
+    if (this.#exit !== undefined) return
+    this.#exit = exit
+    const observers = this.#observers
+    this.#observers = undefined
+    observers?.forEach((observer) => observer(exit))
+    if (Exit.isFailure(exit) && !this.#asked && !Cause.hasInterruptsOnly(exit.cause)) this.#report(exit.cause)
+  }
+
+  #observe(observer: (exit: Exit.Exit<A, E>) => void): () => void {
+    this.#asked = true
+    if (this.#exit !== undefined) {
+      observer(this.#exit)
+      return () => {}
+    }
+    const observers = (this.#observers ??= new Set())
+    observers.add(observer)
+    return () => observers.delete(observer)
+  }
+
+  #report(cause: Cause.Cause<E>): void {
+    const report = Effect.withFiber((fiber) => {
+      const level = fiber.getRef(UnhandledLogLevel)
+      return this.#asked || level === undefined
+        ? Effect.void
+        : Effect.logWithLevel(level)("a green task failed, and nobody joined it", cause)
+    })
+    setImmediate(() => Effect.runForkWith(this.#context)(report))
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Protocols: generators that yield what they wait for.
+ *
+ * A protocol is a generator of `WaitFdRequest`s that is sent a `Readiness` for each. It knows no fiber, no loop and no
+ * handler; whoever runs it decides how to wait. `run` steps one through the `register` face of `WaitFd`, so that the
+ * whole operation costs a single resumption of the fiber, however often it waits.
+ *
+ * The shape is that of psycopg 3, `psycopg/generators.py`.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import { AsyncLocalStorage } from "node:async_hooks"
+import * as Fd from "./Fd.ts"
+import * as Handler from "./Handler.ts"
+import { WaitFd, type WaitFdRequest } from "./WaitFd.ts"
+
+/**
+ * A protocol that gives an `A`. It yields requests and is sent the readiness of each; a wait that fails is thrown into
+ * it as an `FdError`, so `try`, `catch` and `finally` work as in any function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Protocol<A> = Generator<WaitFdRequest, A, Fd.Readiness>
+
+/**
+ * The request to wait for a descriptor, to be yielded. Throws the `FdError` of a value that is not a descriptor.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const request = (fd: Fd.FdLike, interest: Fd.Interest = "read"): WaitFdRequest => {
+  const number = Fd.of(fd, "wait")
+  if (Result.isFailure(number)) throw number.failure
+  return { fd: number.success, interest, exclusive: false }
+}
+
+/**
+ * Runs a protocol to its end.
+ *
+ * Every step runs in the asynchronous context of the caller. A protocol whose waits are answered at once neither
+ * deepens the stack nor keeps other fibers from running.
+ *
+ * Interruption withdraws the wait and returns from the generator: its `finally` blocks run, and what they wait for is
+ * waited for, uninterruptibly; what they throw is a defect beside the interruption.
+ *
+ * An `FdError` that the protocol lets escape is the failure; anything else that it throws is a defect, unless
+ * `options.catch` makes an error of both.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { FdIo, Green, Protocol } from "green-core"
+ * import { readSync } from "node:fs"
+ *
+ * // Knows nothing of fibers: it yields what it waits for.
+ * function* receive(fd: number): Protocol.Protocol<string> {
+ *   yield Protocol.request(fd, "read")
+ *   const bytes = new Uint8Array(64)
+ *   return new TextDecoder().decode(bytes.subarray(0, readSync(fd, bytes)))
+ * }
+ *
+ * const program = Effect.gen(function*() {
+ *   const pipe = yield* FdIo.makePipe
+ *   yield* FdIo.write(pipe.writer, new TextEncoder().encode("hello"))
+ *   return yield* Protocol.run(() => receive(pipe.reader))
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(Green.layer))))
+ * ```
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export function run<A>(protocol: () => Protocol<A>): Effect.Effect<A, Fd.FdError, WaitFd>
+export function run<A, E>(
+  protocol: () => Protocol<A>,
+  options: { readonly catch: (thrown: unknown) => E }
+): Effect.Effect<A, E, WaitFd>
+export function run<A>(
+  protocol: () => Protocol<A>,
+  options?: { readonly catch: (thrown: unknown) => unknown }
+): Effect.Effect<A, unknown, WaitFd> {
+  const failure = options === undefined ? failureOf : (thrown: unknown) => Exit.fail(options.catch(thrown))
+  return Effect.withFiber<A, unknown, WaitFd>((fiber) =>
+    Effect.callback<A, unknown>((resume) => {
+      const stepper = new Stepper(protocol, fiber, failure, resume)
+      stepper.start()
+      return stepper.stop
+    })
+  )
+}
+
+const failureOf = (thrown: unknown): Exit.Exit<never, Fd.FdError> =>
+  thrown instanceof Fd.FdError ? Exit.fail(thrown) : Exit.die(thrown)
+
+/** How many waits may be answered within the call before other fibers get their turn. */
+const mostStepsAtOnce = 1024
+
+type Move = "start" | "return" | Exit.Exit<Fd.Readiness, Fd.FdError>
+
+class Stepper<A> {
+  readonly #fiber: Fiber.Fiber<unknown, unknown>
+  /** The fiber's own changes as it goes on; the steps see the one in which the protocol was run. */
+  readonly #context: Context.Context<never>
+  readonly #handler: WaitFd["Service"]
+  readonly #failure: (thrown: unknown) => Exit.Exit<never, unknown>
+  readonly #inContextOfCaller = AsyncLocalStorage.snapshot()
+  readonly #protocol: () => Protocol<A>
+  #generator: Protocol<A> | undefined
+  #resume: (exit: Exit.Exit<A, unknown>) => void
+  #withdraw: Handler.Withdraw = Handler.nothingToWithdraw
+  #stepping = false
+  #interrupted = false
+
+  constructor(
+    protocol: () => Protocol<A>,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    failure: (thrown: unknown) => Exit.Exit<never, unknown>,
+    resume: (exit: Exit.Exit<A, unknown>) => void
+  ) {
+    this.#protocol = protocol
+    this.#fiber = fiber
+    this.#context = fiber.context
+    this.#handler = Context.getUnsafe(fiber.context, WaitFd)
+    this.#failure = failure
+    this.#resume = resume
+  }
+
+  start(): void {
+    this.#advance("start")
+  }
+
+  /** Performed when the fiber is interrupted. */
+  readonly stop: Effect.Effect<void> = Effect.callback<void>((stopped) => {
+    this.#interrupted = true
+    this.#resume = (exit) =>
+      stopped(
+        Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Exit.die(Cause.squash(exit.cause)) : Exit.void
+      )
+    this.#withdraw()
+    // A protocol that interrupts its own fiber is in the middle of a step, which goes on to stop.
+    if (!this.#stepping) this.#advance("return")
+  })
+
+  #advance(move: Move): void {
+    this.#stepping = true
+    let exit: Exit.Exit<A, unknown> | undefined
+    try {
+      exit = this.#steps(move)
+    } catch (thrown) {
+      exit = this.#failure(thrown)
+    } finally {
+      this.#stepping = false
+    }
+    if (exit !== undefined) this.#resume(exit)
+  }
+
+  /** Steps until the protocol is over, or has to wait. */
+  #steps(first: Move): Exit.Exit<A, unknown> | undefined {
+    let move: Move | undefined = first
+    for (let steps = 1; move !== undefined; steps++) {
+      if (steps > mostStepsAtOnce) return this.#later(move)
+      const wasInterrupted: boolean = this.#interrupted
+      let request: WaitFdRequest
+      if (move === "return") {
+        const generator: Generator<WaitFdRequest, unknown, Fd.Readiness> | undefined = this.#generator
+        const result = generator?.return(undefined)
+        if (result === undefined || result.done === true) return Exit.interrupt(this.#fiber.id)
+        request = result.value
+      } else {
+        const result = this.#step(move)
+        if (result.done === true) return Exit.succeed(result.value)
+        request = result.value
+      }
+      move = this.#interrupted && !wasInterrupted ? "return" : this.#wait(request)
+    }
+    return undefined
+  }
+
+  #step(move: "start" | Exit.Exit<Fd.Readiness, Fd.FdError>): IteratorResult<WaitFdRequest, A> {
+    const generator = (this.#generator ??= this.#protocol())
+    if (move === "start") return generator.next()
+    return Exit.isSuccess(move) ? generator.next(move.value) : generator.throw(Cause.squash(move.cause))
+  }
+
+  /** The answer, if it was given within the call; else the protocol goes on when it comes. */
+  #wait(request: WaitFdRequest): Move | undefined {
+    let within = true
+    let answer: Move | undefined
+    const withdraw = this.#handler.register(
+      request,
+      (exit) => {
+        if (within) {
+          answer = exit
+        } else {
+          this.#withdraw = Handler.nothingToWithdraw
+          this.#inContextOfCaller(() => this.#advance(exit))
+        }
+      },
+      this.#context
+    )
+    within = false
+    if (answer === undefined) this.#withdraw = withdraw
+    return answer
+  }
+
+  #later(move: Move): undefined {
+    let withdrawn = false
+    this.#withdraw = () => {
+      withdrawn = true
+    }
+    this.#fiber.currentDispatcher.scheduleTask(() => {
+      if (!withdrawn) this.#inContextOfCaller(() => this.#advance(move))
+    }, 0)
+  }
+}
