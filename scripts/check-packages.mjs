@@ -1,5 +1,5 @@
 // Packs what was built, and checks the packages as their users get them: publint, are-the-types-wrong, and an import of
-// every entry by plain Node, without the condition that leads to sources. Run after `npm run build`.
+// every entry by plain Node, without the condition that leads to sources. Runs after a build: `npm run check:packages`.
 
 import { execFileSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
