@@ -1,0 +1,8 @@
+/**
+ * For tests: the laws of every handler.
+ *
+ * @since 0.1.0
+ */
+export { type Endpoint, type Fixtures, fixtures, systemFixtures } from "./Fixtures.ts"
+export { type Capability, type Law, type Subject, turnsOfTheLoop } from "./Law.ts"
+export { type WaitFdSubject, waitFdLaws } from "./WaitFdLaws.ts"
