@@ -130,3 +130,12 @@ export const claimed = <A>(fixture: A | undefined, name: string): Effect.Effect<
   fixture === undefined
     ? Effect.die(new Error(`the capability is claimed, but the fixtures have no "${name}"`))
     : Effect.succeed(fixture)
+
+/** How many calls deep the caller is. */
+export const stackDepth = (): number => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = Number.POSITIVE_INFINITY
+  const depth = (new Error("depth").stack ?? "").split("\n").length
+  Error.stackTraceLimit = stackTraceLimit
+  return depth
+}

@@ -17,7 +17,7 @@ import { FdError, type Interest, type Readiness } from "../Fd.ts"
 import * as Protocol from "../Protocol.ts"
 import { WaitFd, waitFd } from "../WaitFd.ts"
 import type { Fixtures } from "./Fixtures.ts"
-import { claimed, type Law, maker, start, type Subject, waits } from "./Law.ts"
+import { claimed, type Law, maker, stackDepth, start, type Subject, waits } from "./Law.ts"
 
 /**
  * What `waitFdLaws` is run against.
@@ -591,12 +591,4 @@ const storage = new AsyncLocalStorage<string>()
 
 function* label(fd: number): Protocol.Protocol<void> {
   yield Protocol.request(fd)
-}
-
-const stackDepth = (): number => {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = Number.POSITIVE_INFINITY
-  const depth = (new Error("depth").stack ?? "").split("\n").length
-  Error.stackTraceLimit = stackTraceLimit
-  return depth
 }
