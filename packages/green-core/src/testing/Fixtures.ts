@@ -128,7 +128,7 @@ const reopen = (fd: number): Effect.Effect<Endpoint<FdIo>, FdError, FdIo | Scope
 const failing = Effect.gen(function* () {
   const { reader, writer } = yield* FdIo.makePipe
   const closeReader = yield* owned(reader)
-  yield* owned(writer)
+  yield* Effect.asVoid(owned(writer))
   yield* writeAll(writer)
   return { fd: writer, makeError: closeReader }
 })
