@@ -7,10 +7,11 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { UnhandledLogLevel } from "effect/References"
 import type { Greenlet } from "./Greenlet.ts"
 import * as Identity from "./internal/greenlet.ts"
@@ -43,16 +44,25 @@ export interface GreenTask<out A, out E = never> extends Effect.Effect<A, E> {
 }
 
 /**
- * What a task is made of: the greenlet that it runs in, the context whose loggers tell of a failure nobody asked for,
- * and how it is asked to end, which it does by completing.
+ * Runs an effect that needs an `R`, and may fail to: `Effect.runForkWith(context)`, or `runtime.runFork` of a
+ * `ManagedRuntime`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunFork<in R = never, out ER = never> = <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E | ER>
+
+/**
+ * What a task is made of: the greenlet that it runs in, how it is asked to end, which it does by completing, and the
+ * context that it runs with, whose loggers tell of a failure that nobody asked for.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MakeOptions {
   readonly greenlet: Greenlet
-  readonly context: Context.Context<never>
   readonly interrupt: () => void
+  readonly context: () => Context.Context<never>
 }
 
 /**
@@ -78,15 +88,28 @@ export const makeUnsafe = <A, E>(options: MakeOptions): Made<A, E> => {
 }
 
 /**
- * Starts an effect in a new greenlet, at once, on the given context. The caller need not be a fiber.
+ * Starts an effect in a new greenlet, at once, by the given `runFork`. The caller need not be a fiber; the greenlet
+ * that is running is the parent.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const startUnsafe = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>): GreenTask<A, E> => {
+export const startUnsafe = <A, E, R, ER>(
+  effect: Effect.Effect<A, E, R>,
+  runFork: RunFork<R, ER>
+): GreenTask<A, E | ER> => {
   const greenlet = new Identity.Identity(Identity.current())
-  const { complete, task } = makeUnsafe<A, E>({ greenlet, context, interrupt: () => fiber.interruptUnsafe() })
-  const fiber = Identity.enter(greenlet, () => Effect.runForkWith(context)(effect))
+  let context = Context.empty()
+  const { complete, task } = makeUnsafe<A, E | ER>({
+    greenlet,
+    context: () => context,
+    interrupt: () => fiber.interruptUnsafe()
+  })
+  const program = Effect.withFiber((running) => {
+    context = running.context
+    return effect
+  })
+  const fiber = Identity.enter(greenlet, () => runFork(program))
   fiber.addObserver((exit) => {
     greenlet.ended = true
     complete(exit)
@@ -102,7 +125,15 @@ export const startUnsafe = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Co
  * @since 0.1.0
  */
 export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<GreenTask<A, E>, never, R> =>
-  Effect.map(Effect.context<R>(), (context) => startUnsafe(effect, context))
+  Effect.map(Effect.context<R>(), (context) => startUnsafe(effect, Effect.runForkWith(context)))
+
+/**
+ * Whether a value is a green task.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isGreenTask = (value: unknown): value is GreenTask<unknown, unknown> => value instanceof Task
 
 /**
  * Performs an effect in a new greenlet and joins it. Interrupting the caller interrupts it, and waits for its end.
@@ -118,7 +149,7 @@ export const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E
 class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
   readonly _tag = "GreenTask"
   readonly greenlet: Greenlet
-  readonly #context: Context.Context<never>
+  readonly #context: () => Context.Context<never>
   readonly #interrupt: () => void
   #exit: Exit.Exit<A, E> | undefined
   #observers: Set<(exit: Exit.Exit<A, E>) => void> | undefined
@@ -188,6 +219,6 @@ class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
         ? Effect.void
         : Effect.logWithLevel(level)("a green task failed, and nobody joined it", cause)
     })
-    setImmediate(() => Effect.runForkWith(this.#context)(report))
+    setImmediate(() => Effect.runForkWith(this.#context())(report))
   }
 }

@@ -1,3 +1,7 @@
-/** Functions and methods that run in a greenlet. */
-// oxlint-disable-next-line unicorn/require-module-specifiers -- nothing yet
-export {}
+/**
+ * Functions and methods that run in a greenlet.
+ *
+ * @since 0.1.0
+ */
+export { greenTask, TaskError } from "./greenTask.ts"
+export { runInGreenlet } from "./runInGreenlet.ts"
