@@ -9,7 +9,7 @@
 import * as Assert from "node:assert/strict"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 /**
@@ -120,6 +120,21 @@ export const maker =
 export const start = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => Effect.forkScoped(effect, { startImmediately: true })
+
+/** Starts so many fibers in one go: none of them, and nobody else, gets a turn in between. They end with the law. */
+export const startMany = <A, E, R>(
+  count: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<ReadonlyArray<Fiber.Fiber<A, E>>, never, R | Scope.Scope> =>
+  Effect.flatMap(Effect.context<R>(), (context) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const run = Effect.runForkWith(context)
+        return Array.from({ length: count }, () => run(effect))
+      }),
+      Fiber.interruptAll
+    )
+  )
 
 /** Asserts that a fiber has not ended. */
 export const waits = (fiber: Fiber.Fiber<unknown, unknown>, message = "it should still wait"): void =>

@@ -17,7 +17,7 @@ import { FdError, type Interest, type Readiness } from "../Fd.ts"
 import * as Protocol from "../Protocol.ts"
 import { WaitFd, waitFd } from "../WaitFd.ts"
 import type { Fixtures } from "./Fixtures.ts"
-import { claimed, type Law, maker, stackDepth, start, type Subject, waits } from "./Law.ts"
+import { claimed, type Law, maker, stackDepth, start, startMany, type Subject, waits } from "./Law.ts"
 
 /**
  * What `waitFdLaws` is run against.
@@ -457,7 +457,7 @@ export const waitFdLaws = <R>(subject: WaitFdSubject<R>): ReadonlyArray<Law> => 
           waitFd(end.fd),
           Effect.sync(() => void woken++)
         )
-        const waiters = yield* Effect.forEach(Array.from({ length: count }), () => start(wait))
+        const waiters = yield* startMany(count, wait)
         Assert.deepEqual(yield* WaitFd.statistics, { readers: count, writers: 0, descriptors: 1 })
         yield* end.makeReadable
         yield* Fiber.awaitAll(waiters)
@@ -470,7 +470,7 @@ export const waitFdLaws = <R>(subject: WaitFdSubject<R>): ReadonlyArray<Law> => 
       Effect.gen(function* () {
         const end = yield* fixtures.endpoint
         const count = 100_000
-        const waiters = yield* Effect.forEach(Array.from({ length: count }), () => start(waitFd(end.fd)))
+        const waiters = yield* startMany(count, waitFd(end.fd))
         yield* Fiber.interruptAll(waiters)
         Assert.deepEqual(yield* WaitFd.statistics, nobody)
         yield* end.makeReadable

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Resume } from "../Handler.ts"
 import { Wait, wait, WaitError } from "../Wait.ts"
-import { type Law, maker, start, stackDepth, type Subject, waits } from "./Law.ts"
+import { type Law, maker, stackDepth, start, startMany, type Subject, waits } from "./Law.ts"
 
 /**
  * The laws of `wait`.
@@ -344,7 +344,7 @@ export const waitLaws = (subject: Subject<Wait>): ReadonlyArray<Law> => {
           wait(promise),
           Effect.sync(() => void woken++)
         )
-        const waiters = yield* Effect.forEach(Array.from({ length: count }), () => start(waiting))
+        const waiters = yield* startMany(count, waiting)
         resolve()
         yield* Fiber.awaitAll(waiters)
         Assert.equal(woken, count)
