@@ -13,9 +13,7 @@ import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import type { WaitFdRequest, WaitFdStatistics } from "../WaitFd.ts"
 import * as Sys from "./libc.ts"
-
-const READ = 1
-const WRITE = 2
+import { directionsOf, eventsFor, READ, readiness, readyBy, WRITE } from "./readiness.ts"
 
 /** The largest number of events taken in one call. */
 const most = 256
@@ -85,7 +83,7 @@ export class EpollSet {
 
   readonly register = (request: WaitFdRequest, resume: Handler.Resume<Fd.Readiness, Fd.FdError>): Handler.Withdraw => {
     const { fd, exclusive } = request
-    const interest = request.interest === "read" ? READ : request.interest === "write" ? WRITE : READ | WRITE
+    const interest = directionsOf(request.interest)
     let record = this.#registrations.get(fd)
     if (record === undefined) {
       record = this.#remember(fd)
@@ -160,10 +158,7 @@ export class EpollSet {
 
   #report(record: Registration, flags: number): void {
     record.armed = false
-    const gone = (flags & (Sys.EPOLLHUP | Sys.EPOLLERR)) !== 0
-    const ready = gone
-      ? READ | WRITE
-      : ((flags & Sys.EPOLLIN) !== 0 ? READ : 0) | ((flags & Sys.EPOLLOUT) !== 0 ? WRITE : 0)
+    const ready = readyBy(flags)
     let waiter = record.first
     while (waiter !== undefined) {
       const next = waiter.next
@@ -188,8 +183,7 @@ export class EpollSet {
 
   #control(operation: number, record: Registration, interest: number): number {
     const event = this.#event
-    event[0] =
-      Sys.EPOLLONESHOT | ((interest & READ) !== 0 ? Sys.EPOLLIN : 0) | ((interest & WRITE) !== 0 ? Sys.EPOLLOUT : 0)
+    event[0] = Sys.EPOLLONESHOT | eventsFor(interest)
     event[Sys.dataWord] = record.fd
     event[Sys.dataWord + 1] = record.generation
     return this.#libc.epollControl(this.fd, operation, record.fd, event) === 0 ? 0 : this.#libc.errno()
@@ -316,21 +310,4 @@ const rival = (record: Registration, interest: number, exclusive: boolean): bool
     if ((waiter.interest & interest) !== 0 && (exclusive || waiter.exclusive)) return true
   }
   return false
-}
-
-/** All sixteen outcomes, made once: a wake-up allocates none. */
-const outcomes: ReadonlyArray<Exit.Exit<Fd.Readiness>> = Array.from({ length: 16 }, (_, bits) =>
-  Exit.succeed({
-    readable: (bits & READ) !== 0,
-    writable: (bits & WRITE) !== 0,
-    hangup: (bits & 4) !== 0,
-    error: (bits & 8) !== 0
-  })
-)
-
-const readiness = (interest: number, ready: number, flags = 0): Outcome => {
-  const bits = (interest & ready) | ((flags & Sys.EPOLLHUP) !== 0 ? 4 : 0) | ((flags & Sys.EPOLLERR) !== 0 ? 8 : 0)
-  const outcome = outcomes[bits]
-  if (outcome === undefined) throw new RangeError(`no outcome for ${bits}`)
-  return outcome
 }

@@ -14,6 +14,7 @@ export interface Libc {
   readonly epollCreate: (flags: number) => number
   readonly epollControl: (epoll: number, operation: number, fd: number, event: Uint32Array) => number
   readonly epollWait: (epoll: number, events: Uint32Array, most: number, milliseconds: number) => number
+  readonly poll: (descriptors: Int32Array, count: number, milliseconds: number) => number
   readonly read: (fd: number, bytes: Uint8Array, length: number) => number
   readonly write: (fd: number, bytes: Uint8Array, length: number) => number
   readonly shutdown: (fd: number, how: number) => number
@@ -38,6 +39,7 @@ export const EPOLLIN = 0x001
 export const EPOLLOUT = 0x004
 export const EPOLLERR = 0x008
 export const EPOLLHUP = 0x010
+export const POLLNVAL = 0x020
 export const EPOLLONESHOT = 0x40000000
 export const O_NONBLOCK = 0x800
 export const O_CLOEXEC = 0x80000
@@ -83,6 +85,7 @@ const load = (): Libc | Missing => {
     epollCreate: library.func("int epoll_create1(int flags)"),
     epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
     epollWait: library.func("int epoll_wait(int epfd, void *events, int maxevents, int timeout)"),
+    poll: library.func("int poll(void *descriptors, unsigned long count, int timeout)"),
     read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
     write: library.func("intptr_t write(int fd, const void *bytes, size_t length)"),
     shutdown: library.func("int shutdown(int fd, int how)"),
