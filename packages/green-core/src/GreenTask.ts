@@ -94,7 +94,7 @@ export const makeUnsafe = <A, E>(options: MakeOptions): Made<A, E> => {
  * @category constructors
  * @since 0.1.0
  */
-export const startUnsafe = <A, E, R, ER>(
+export const startUnsafe = <A, E, R, ER = never>(
   effect: Effect.Effect<A, E, R>,
   runFork: RunFork<R, ER>
 ): GreenTask<A, E | ER> => {
