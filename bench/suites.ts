@@ -1,0 +1,17 @@
+/**
+ * What there is to measure, by suite. Each measure runs in a process of its own.
+ */
+import type { Measure } from "./harness.ts"
+
+type Suite = Readonly<Record<string, () => Promise<{ readonly measure: Measure }>>>
+
+export const suites: Readonly<Record<string, Suite>> = {
+  core: {
+    roundTrip: () => import("./core/roundTrip.ts"),
+    idleDescriptors: () => import("./core/idleDescriptors.ts"),
+    memory: () => import("./core/memory.ts"),
+    promises: () => import("./core/promises.ts"),
+    stream: () => import("./core/stream.ts"),
+    idle: () => import("./core/idle.ts")
+  }
+}
