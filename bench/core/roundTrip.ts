@@ -88,7 +88,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
       ? { measure: `round trip, ${ours.name}`, ours: "–", against: "C: there is no compiler here", unit: "x", target }
       : ratioRow({ measure: `round trip, ${ours.name}`, ours, against, figures, unit: "us", target })
   return [
-    ...[waits, waitFirst, tryFirst].map((side) => row(sided[0], { relation: "<=", must: 3, aim: 2.4 })),
+    ...[waits, waitFirst, tryFirst].map((side) => row(side, compiled[0], { relation: "<=", must: 3, aim: 2.4 })),
     ...[waits, waitFirst, tryFirst].map((side) => row(side, node, { relation: "<=", must: 1.7, aim: 1.3 }))
   ]
 })
