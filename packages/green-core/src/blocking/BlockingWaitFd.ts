@@ -16,7 +16,7 @@ const leased = new Set<number>()
 
 export const make = (loop: Loop): WaitFd["Service"] => {
   /** Only when nobody waits in this run: one who came later would otherwise overtake. */
-  const atOnce = (request: WaitFdRequest): Exit.Exit<Fd.Readiness> | undefined => {
+  const atOnce = (request: WaitFdRequest): Exit.Exit<Fd.Readiness, Fd.FdError> | undefined => {
     if (loop.waited || loop.closed) return undefined
     const system = libc()
     return isMissing(system) ? undefined : ask(system, request)
@@ -50,12 +50,14 @@ export const make = (loop: Loop): WaitFd["Service"] => {
 /** `struct pollfd`: the descriptor, then 16 bits of what is asked for and 16 of what is answered. */
 const question = new Int32Array(2)
 
-/** What a descriptor is ready for at this moment; nothing when it is not, or when only registering it tells why. */
-const ask = (system: Libc, request: WaitFdRequest): Exit.Exit<Fd.Readiness> | undefined => {
+/** What a descriptor is ready for at this moment, or nothing when it is not. */
+const ask = (system: Libc, request: WaitFdRequest): Exit.Exit<Fd.Readiness, Fd.FdError> | undefined => {
   const directions = directionsOf(request.interest)
   question[0] = request.fd
   question[1] = eventsFor(directions)
   if (system.poll(question, 1, 0) <= 0) return undefined
   const events = question[1] >>> 16
-  return (events & POLLNVAL) === 0 ? readiness(directions, readyBy(events), events) : undefined
+  // Told here and not by the set: the set would perhaps be opened under this very number.
+  if ((events & POLLNVAL) !== 0) return Exit.fail(Fd.badDescriptor(request.fd, "wait"))
+  return readiness(directions, readyBy(events), events)
 }
