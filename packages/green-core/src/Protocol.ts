@@ -18,7 +18,8 @@ import * as Result from "effect/Result"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Fd from "./Fd.ts"
 import * as Handler from "./Handler.ts"
-import { WaitFd, type WaitFdRequest } from "./WaitFd.ts"
+import { WaitFd } from "./WaitFd.ts"
+import type { WaitFdRequest } from "./WaitFdHandler.ts"
 
 /**
  * A protocol that gives an `A`. It yields requests and is sent the readiness of each; a wait that fails is thrown into

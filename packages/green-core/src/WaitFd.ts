@@ -19,60 +19,10 @@ import * as Handler from "./Handler.ts"
 import * as Ledger from "./internal/Ledger.ts"
 import type { Lease, LeaseOptions } from "./Lease.ts"
 import { acquire } from "./internal/lease.ts"
+import type { WaitFdAccount, WaitFdClause, WaitFdHandler, WaitFdRequest, WaitFdStatistics } from "./WaitFdHandler.ts"
 
 /**
- * What a `WaitFd` handler is asked for: plain data.
- *
- * `exclusive` asks that nobody else waits for the same descriptor in the same direction meanwhile: the one who comes
- * second, exclusive or not, fails `Busy`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface WaitFdRequest {
-  readonly fd: number
-  readonly interest: Fd.Interest
-  readonly exclusive: boolean
-}
-
-/**
- * How many wait: for reading, for writing (a `"readwrite"` waiter counts in both), and on how many descriptors.
- *
- * @category models
- * @since 0.1.0
- */
-export interface WaitFdStatistics {
-  readonly readers: number
-  readonly writers: number
-  readonly descriptors: number
-}
-
-/**
- * A handler's answer to `waitFd`.
- *
- * @category models
- * @since 0.1.0
- */
-export type WaitFdClause = Handler.Clause<WaitFdRequest, Fd.Readiness, Fd.FdError>
-
-/**
- * What a handler knows of its waiters. A handler that keeps no account of its own leaves it out: `WaitFd.fromClause`
- * and `WaitFd.fromEffect` then keep one.
- *
- * @category models
- * @since 0.1.0
- */
-export interface WaitFdAccount {
-  /** Fails every waiter of the descriptor with `Closing`, and forgets the descriptor. */
-  readonly notifyClosing: (fd: number) => void
-  readonly statistics: () => WaitFdStatistics
-  /** The descriptors that are leased through this handler. */
-  readonly leased: Set<number>
-}
-
-/**
- * The service that carries out `waitFd`. `wait` is the face for programs and `register` the one for protocols and
- * other callers that are not fibers; they are one handler.
+ * The service that carries out `waitFd`.
  *
  * Write a handler as a clause or as an Effect, whichever is shorter:
  *
@@ -99,20 +49,13 @@ export interface WaitFdAccount {
  * @category services
  * @since 0.1.0
  */
-export class WaitFd extends Context.Service<
-  WaitFd,
-  {
-    readonly wait: (request: WaitFdRequest) => Effect.Effect<Fd.Readiness, Fd.FdError>
-    readonly register: WaitFdClause
-    readonly account: WaitFdAccount
-  }
->()("green-core/WaitFd") {
+export class WaitFd extends Context.Service<WaitFd, WaitFdHandler>()("green-core/WaitFd") {
   /**
    * Builds the service from a clause. The clause is held to its contract: a second `resume`, or one after the
    * withdrawal, is ignored. Without an `account` one is kept for it, so that `notifyClosing`, `statistics` and
    * `exclusive` work.
    */
-  static readonly fromClause = (clause: WaitFdClause, account?: WaitFdAccount): WaitFd["Service"] => {
+  static readonly fromClause = (clause: WaitFdClause, account?: WaitFdAccount): WaitFdHandler => {
     const kept = account === undefined ? Ledger.make(clause) : { clause: Handler.once(clause), account }
     return {
       wait: (request) => Handler.perform(kept.clause, request),
@@ -125,7 +68,7 @@ export class WaitFd extends Context.Service<
   static readonly fromEffect = (
     handle: (request: WaitFdRequest) => Effect.Effect<Fd.Readiness, Fd.FdError>,
     account?: WaitFdAccount
-  ): WaitFd["Service"] => WaitFd.fromClause(Handler.clause(handle), account)
+  ): WaitFdHandler => WaitFd.fromClause(Handler.clause(handle), account)
 
   /**
    * Interposes: a layer that answers `waitFd` by `handle`, above the `WaitFd` that it is provided with. `next`

@@ -5,8 +5,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { type Fd, FdError, FdIo, Green, GreenLocal, GreenTask, Handler, Protocol, WaitFd } from "green-core"
-import type { WaitFdRequest } from "green-core/WaitFd"
+import {
+  type Fd,
+  FdError,
+  FdIo,
+  Green,
+  GreenLocal,
+  GreenTask,
+  Handler,
+  Protocol,
+  WaitFd,
+  type WaitFdRequest
+} from "green-core"
+
 import { expectTypeOf } from "vitest"
 
 const ready: Fd.Readiness = { readable: true, writable: true, hangup: false, error: false }

@@ -8,7 +8,8 @@ import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { isMissing, type Libc, libc, POLLNVAL } from "../internal/libc.ts"
 import { directionsOf, eventsFor, readiness, readyBy } from "../internal/readiness.ts"
-import type { WaitFd, WaitFdClause, WaitFdRequest } from "../WaitFd.ts"
+import type { WaitFd } from "../WaitFd.ts"
+import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
 import type { Loop } from "./Loop.ts"
 
 /** Of the thread and not of the run, so that a run inside a run respects the leases of the outer one. */

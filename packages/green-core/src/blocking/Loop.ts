@@ -8,7 +8,7 @@
 import * as Fd from "../Fd.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
 import { isMissing, libc } from "../internal/libc.ts"
-import type { WaitFdStatistics } from "../WaitFd.ts"
+import type { WaitFdStatistics } from "../WaitFdHandler.ts"
 import { Sleepers } from "./Sleepers.ts"
 import { Tasks } from "./Tasks.ts"
 

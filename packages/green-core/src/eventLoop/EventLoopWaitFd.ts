@@ -7,7 +7,8 @@ import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
 import { isMissing } from "../internal/libc.ts"
-import { WaitFd, type WaitFdClause } from "../WaitFd.ts"
+import { WaitFd } from "../WaitFd.ts"
+import type { WaitFdClause } from "../WaitFdHandler.ts"
 import * as Watcher from "./Watcher.ts"
 
 /**

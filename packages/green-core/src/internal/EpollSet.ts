@@ -11,7 +11,7 @@
 import * as Exit from "effect/Exit"
 import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
-import type { WaitFdRequest, WaitFdStatistics } from "../WaitFd.ts"
+import type { WaitFdRequest, WaitFdStatistics } from "../WaitFdHandler.ts"
 import * as Sys from "./libc.ts"
 import { directionsOf, eventsFor, READ, readiness, readyBy, WRITE } from "./readiness.ts"
 

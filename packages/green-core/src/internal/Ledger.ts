@@ -4,7 +4,7 @@
 import * as Exit from "effect/Exit"
 import * as Fd from "../Fd.ts"
 import type * as Handler from "../Handler.ts"
-import type { WaitFdAccount, WaitFdClause, WaitFdRequest } from "../WaitFd.ts"
+import type { WaitFdAccount, WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
 
 export interface Ledger {
   readonly clause: WaitFdClause

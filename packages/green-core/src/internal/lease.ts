@@ -7,10 +7,10 @@ import type * as Scope from "effect/Scope"
 import * as Fd from "../Fd.ts"
 import { type FdIo, WouldBlock } from "../FdIo.ts"
 import type { Lease, LeaseIoOptions, LeaseOptions } from "../Lease.ts"
-import type { WaitFd, WaitFdRequest } from "../WaitFd.ts"
+import type { WaitFdHandler, WaitFdRequest } from "../WaitFdHandler.ts"
 
 export const acquire = (
-  handler: WaitFd["Service"],
+  handler: WaitFdHandler,
   io: FdIo["Service"],
   fdLike: Fd.FdLike,
   options: LeaseOptions | undefined
@@ -37,12 +37,12 @@ export const acquire = (
 
 class LeaseHeld implements Lease {
   readonly fd: number
-  readonly #handler: WaitFd["Service"]
+  readonly #handler: WaitFdHandler
   readonly #requests: { readonly [Interest in Fd.Interest]: WaitFdRequest }
   #held = true
   readonly release: Effect.Effect<void>
 
-  constructor(handler: WaitFd["Service"], io: FdIo["Service"], fd: number, mustClear: boolean, closes: boolean) {
+  constructor(handler: WaitFdHandler, io: FdIo["Service"], fd: number, mustClear: boolean, closes: boolean) {
     this.fd = fd
     this.#handler = handler
     this.#requests = {

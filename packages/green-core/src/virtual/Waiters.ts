@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
-import type { WaitFdClause } from "../WaitFd.ts"
+import type { WaitFdClause } from "../WaitFdHandler.ts"
 import type { DescriptorTable } from "./DescriptorTable.ts"
 import type { OpenFile } from "./OpenFile.ts"
 
