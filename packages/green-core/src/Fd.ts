@@ -139,9 +139,14 @@ export const of = (fd: FdLike, operation: string): Result.Result<number, FdError
   if (typeof fd === "number") return fromNumber(fd, fd, operation)
   if (hasProperty(fd, "fd") && fd.fd !== undefined && fd.fd !== null) return fromNumber(fd.fd, fd, operation)
   if (hasProperty(fd, "fileno") && typeof fd.fileno === "function") {
-    return fromNumber(fd.fileno(), fd, operation)
+    try {
+      return fromNumber(fd.fileno(), fd, operation)
+    } catch (cause) {
+      return bad(fd, operation, `its fileno() threw: ${cause instanceof Error ? cause.message : String(cause)}`)
+    }
   }
-  if (hasProperty(fd, "_handle")) {
+  // A socket of Node has a handle, and the handle a descriptor, before it is connected; until then it is Node's alone.
+  if (hasProperty(fd, "_handle") && !(hasProperty(fd, "connecting") && fd.connecting === true)) {
     const handle = fd._handle
     if (hasProperty(handle, "fd") && typeof handle.fd === "number" && handle.fd >= 0) {
       return fromNumber(handle.fd, fd, operation)
