@@ -48,7 +48,7 @@ const open = (fd: number): EpollSet | Fd.FdError => {
   }
 
   const made = EpollSet.make(watch.libc, keepAlive)
-  if (made instanceof Fd.FdError) return made
+  if (made instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: made.reason })
   const set = made
   const watcher = watch.start(set.fd, () => {
     if (scheduled) return

@@ -60,9 +60,15 @@ export const eventWords = process.arch === "x64" ? 3 : 4
 /** Where the 64 bits of user data start in it. */
 export const dataWord = process.arch === "x64" ? 1 : 2
 
-let loaded: Libc | Missing | undefined
+let loaded: Libc | undefined
 
-export const libc = (): Libc | Missing => (loaded ??= load())
+/** A failure is not remembered: there may have been no descriptor left to load it with. */
+export const libc = (): Libc | Missing => {
+  if (loaded !== undefined) return loaded
+  const found = load()
+  if (!isMissing(found)) loaded = found
+  return found
+}
 
 export const isMissing = <A extends object>(found: A | Missing): found is Missing => "problem" in found
 
