@@ -87,14 +87,17 @@ const watchChild = runInGreenlet(function* ({ exited }: Child) {
   yield* say(`the child ended: ${yield* wait(exited)}`)
 })
 
-/** All of it, in a directory and against a server that are there. */
+/**
+ * All of it, in a directory and against a server that are there. What a greenlet opens is closed when it ends; when one
+ * fails, the others are interrupted.
+ */
 export const program = Effect.fnUntraced(function* (directory: string, port: number) {
   const child = yield* Sources.use((sources) => sources.terminal(script, directory))
 
-  const timer = yield* Effect.forkChild(countTicks())
-  yield* Effect.all([watchDirectory(directory), converse(child), askServer(port), watchChild(child)], {
-    concurrency: "unbounded",
-    discard: true
-  })
+  const timer = yield* Effect.forkChild(Effect.scoped(countTicks()))
+  yield* Effect.all(
+    [Effect.scoped(watchDirectory(directory)), converse(child), Effect.scoped(askServer(port)), watchChild(child)],
+    { concurrency: "unbounded", discard: true }
+  )
   yield* Fiber.interrupt(timer)
 }, Effect.scoped)
