@@ -3,6 +3,28 @@ import { expect, it } from "vitest"
 import { root, runSource } from "./support/run.ts"
 
 const minute = 60_000
+
+/** What an example prints, to the letter. The main example has tests of its own, beside it. */
+const printed: Readonly<Record<string, string>> = {
+  "examples/custom-fd-layer.ts": `
+(a) at once: hello, world
+(a) byte by byte: hello, world
+(a) cut off: Truncated: the stream ended, 3 bytes are missing
+(b) wait 1 fails: FdError: wait on descriptor 2000000000: ECONNRESET (errno 104); closed, 0 waiting
+(b) wait 2 fails: FdError: wait on descriptor 2000000000: ECONNRESET (errno 104); closed, 0 waiting
+(b) wait 3 fails: FdError: wait on descriptor 2000000000: ECONNRESET (errno 104); closed, 0 waiting
+(b) none fails: hello, world; closed, 0 waiting
+(c) woken for nothing: 1
+(c) woken again: 1
+(c) hello, world
+`,
+  "examples/protocol.ts": `
+on the event loop:   it is 42, found with 7 questions
+blocking the thread: it is 42, found with 7 questions
+in a virtual world:  it is 42, found with 7 questions
+`
+}
+
 const examples = globSync("examples/*.ts", { cwd: root }).filter((file) => !file.endsWith(".test.ts"))
 
 it("there is a main example", () => expect(examples).toContain("examples/main.ts"))
@@ -10,8 +32,11 @@ it("there is a main example", () => expect(examples).toContain("examples/main.ts
 it.concurrent.each(examples)(
   "%s runs as it stands, and ends",
   async (file) => {
-    const { code, stderr } = await runSource(file, minute)
+    const { code, stderr, stdout } = await runSource(file, minute)
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" })
+    expect(stdout).toMatch(/./)
+    const expected = printed[file]
+    if (expected !== undefined) expect(stdout.trim()).toBe(expected.trim())
   },
   2 * minute
 )
