@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { join } from "node:path"
+import { promisify } from "node:util"
+
+const run = async (place: string): Promise<unknown> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--conditions=green-source",
+    join(import.meta.dirname, "fixtures/platform.ts"),
+    place
+  ])
+  return JSON.parse(stdout)
+}
+
+describe("places without descriptors", () => {
+  it("on another system, waitFd fails Unsupported and wait goes on", async () => {
+    assert.deepStrictEqual(await run("another system"), {
+      wait: "goes on",
+      waitFd: "Unsupported",
+      bad: "BadDescriptor",
+      makePipe: "Unsupported",
+      runSync: "Unsupported"
+    })
+  })
+
+  it("without koffi, waitFd fails Unsupported and wait goes on", async () => {
+    assert.deepStrictEqual(await run("no koffi"), {
+      wait: "goes on",
+      waitFd: "Unsupported",
+      bad: "BadDescriptor",
+      makePipe: "Unsupported",
+      runSync: "Unsupported"
+    })
+  })
+
+  it("where the loop cannot watch a descriptor, waitFd fails Unsupported, and a blocked thread can still wait", async () => {
+    assert.deepStrictEqual(await run("bun"), {
+      wait: "goes on",
+      waitFd: "Unsupported",
+      bad: "BadDescriptor",
+      makePipe: "made",
+      runSync: "waited"
+    })
+  })
+})
