@@ -45,7 +45,8 @@ export const layer: Layer.Layer<Wait | WaitFd | FdIo> = Layer.mergeAll(
  * - `wait.callback` may be resumed by another fiber of the program. It fails `CannotBlockOn` when nothing else is left
  *   that could ever go on.
  * - The rest (`Effect.promise`, `Effect.never`, a `Deferred` that nobody completes) cannot be seen: when nothing is left
- *   that could go on, the program is interrupted, its finalizers run, and the result is a defect that says so.
+ *   that could go on, the program is interrupted, its finalizers run, and the result is a defect that says so. A part
+ *   that cannot be interrupted is left waiting, and goes on on the event loop if what it waits for ever comes.
  *
  * `waitFd` needs Linux and fails `Unsupported` elsewhere; sleeping works everywhere. The descriptors that the run itself
  * opens are closed at its end, however it ends.
