@@ -22,18 +22,20 @@ export const acquire = (
       if (leased.has(fd)) {
         return yield* Fd.busy(fd, "lease", "it is leased already; release that lease first")
       }
-      const mustSet = !(yield* io.isNonBlocking(fd))
+      const mustSet = !(yield* forLease(io.isNonBlocking(fd)))
       if (mustSet) {
         if (options?.nonBlocking !== "set") {
           return yield* new Fd.FdError({ fd, operation: "lease", reason: { _tag: "NotGreen" } })
         }
-        yield* io.setNonBlocking(fd, true)
+        yield* forLease(io.setNonBlocking(fd, true))
       }
       leased.add(fd)
       return new LeaseHeld(handler, io, fd, mustSet, options?.onRelease !== "keep")
     }),
     (lease) => lease.release
   )
+
+const forLease = Effect.mapError(({ fd, reason }: Fd.FdError) => new Fd.FdError({ fd, operation: "lease", reason }))
 
 class LeaseHeld implements Lease {
   readonly fd: number

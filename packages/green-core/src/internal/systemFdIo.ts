@@ -2,7 +2,6 @@
  * `FdIo` on the descriptors of the operating system. Shared by the handlers that wait for real descriptors.
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import * as Fd from "../Fd.ts"
 import { type FdIo, WouldBlock } from "../FdIo.ts"
 import * as Sys from "./libc.ts"
@@ -74,8 +73,11 @@ export const systemFdIo: FdIo["Service"] = {
     call(
       "isNonBlocking",
       fd,
-      (libc) => libc.getFlags(fd),
-      (flags) => (flags & Sys.O_NONBLOCK) !== 0 || isFile(fd)
+      (libc) => {
+        const flags = libc.getFlags(fd)
+        return flags < 0 || (flags & Sys.O_NONBLOCK) !== 0 ? flags : flagOfKind(libc, fd)
+      },
+      (flags) => (flags & Sys.O_NONBLOCK) !== 0
     ),
   setNonBlocking: (fd, nonBlocking) =>
     call(
@@ -89,8 +91,15 @@ export const systemFdIo: FdIo["Service"] = {
     )
 }
 
-/** Files are always ready; the flag means nothing for them. */
-const isFile = (fd: number): boolean => {
-  const kind = Fs.fstatSync(fd)
-  return kind.isFile() || kind.isDirectory()
+/**
+ * What the flag amounts to for a descriptor without it: files, and the likes of /dev/null, never have to be waited for.
+ * They are what epoll refuses. Answers -1 when it cannot be told.
+ */
+const flagOfKind = (libc: Sys.Libc, fd: number): number => {
+  const epoll = libc.epollCreate(Sys.EPOLL_CLOEXEC)
+  if (epoll < 0) return epoll
+  const answer = libc.epollControl(epoll, Sys.EPOLL_CTL_ADD, fd, new Uint32Array(Sys.eventWords))
+  const refused = answer < 0 && libc.errno() === Sys.EPERM
+  libc.close(epoll)
+  return refused ? Sys.O_NONBLOCK : 0
 }
