@@ -3,9 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { MixedScheduler, Scheduler } from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import { type Fd, FdError, FdIo, Wait, wait, WaitFd, waitFd } from "green-core"
+import { type Fd, FdError, FdIo, Green, Wait, wait, WaitFd, waitFd } from "green-core"
 import { turnsOfTheLoop, VirtualFds } from "green-core/testing"
 
 const virtual =
@@ -135,6 +136,22 @@ describe("a deadlock is judged", () => {
   )
 })
 
+describe("in a thread that is blocked", () => {
+  it("the verdict falls too, and is put off by sleepers and callbacks", () => {
+    const program = Effect.gen(function* () {
+      const pipe = yield* FdIo.makePipe
+      yield* deadlocked(waitFd(pipe.reader))
+      yield* start(Effect.delay(FdIo.write(pipe.writer, byte), "5 millis"))
+      assert.deepStrictEqual(yield* waitFd(pipe.reader), isReadable)
+      yield* FdIo.read(pipe.reader, byte.slice())
+      const callback = yield* start(wait.callback<void>(() => {}))
+      yield* deadlocked(waitFd(pipe.reader))
+      assert.strictEqual((yield* Effect.flip(Fiber.join(callback))).reason._tag, "CannotBlockOn")
+    })
+    Green.runSync(program.pipe(Effect.scoped, Effect.provide(VirtualFds.layer)))
+  })
+})
+
 describe("the verdict is put off", () => {
   it.effect(
     "while a fiber can run",
@@ -145,6 +162,38 @@ describe("the verdict is put off", () => {
         yield* Effect.replicateEffect(Effect.yieldNow, 100, { discard: true })
         assert.strictEqual(waiter.pollUnsafe(), undefined)
         yield* FdIo.write(pipe.writer, byte)
+        assert.deepStrictEqual(yield* Fiber.join(waiter), isReadable)
+      })
+    )
+  )
+
+  it.live("while a fiber can run, however long the scheduler outside lets it wait", () =>
+    Effect.gen(function* () {
+      const pipe = yield* FdIo.makePipe
+      yield* start(Effect.andThen(Effect.yieldNow, FdIo.write(pipe.writer, byte)))
+      assert.deepStrictEqual(yield* waitFd(pipe.reader), isReadable)
+    }).pipe(
+      Effect.provide(VirtualFds.layer),
+      Effect.provideService(
+        Scheduler,
+        new MixedScheduler("async", (task) => {
+          const timer = setTimeout(task, 10)
+          return () => clearTimeout(timer)
+        })
+      )
+    )
+  )
+
+  it.effect(
+    "for two turns of the loop, in which what is not seen may still come",
+    virtual(() =>
+      Effect.gen(function* () {
+        const pipe = yield* FdIo.makePipe
+        const waiter = yield* start(waitFd(pipe.reader))
+        const turn = Effect.callback<void>((resume) => {
+          setImmediate(() => resume(Effect.void))
+        })
+        yield* start(Effect.andThen(turn, FdIo.write(pipe.writer, byte)))
         assert.deepStrictEqual(yield* Fiber.join(waiter), isReadable)
       })
     )
