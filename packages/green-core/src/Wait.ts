@@ -210,14 +210,30 @@ export interface WaitOptions<out E> {
 }
 
 /**
- * What `wait` gives for an `X` that is not known to be one of its forms; distributes over unions.
+ * What `wait` gives for an `X` that is not known to be one of its forms; distributes over unions. Of an `unknown` only
+ * so much is known that it may be any of them; a function that takes something other than a signal is a mistake, and
+ * gives nothing that could be performed.
  *
  * @category models
  * @since 0.1.0
  */
 export type Waited<X, Failure = WaitError> = [X] extends [never]
   ? Effect.Effect<never>
-  : Effect.Effect<WaitedSuccess<X>, WaitedError<X, Failure>, WaitedServices<X>>
+  : IsAny<X> extends true
+    ? Effect.Effect<Awaited<X>, Failure, Wait>
+    : unknown extends X
+      ? Effect.Effect<unknown, unknown, Wait>
+      : [FunctionOfOthers<X>] extends [never]
+        ? Effect.Effect<WaitedSuccess<X>, WaitedError<X, Failure>, WaitedServices<X>>
+        : { readonly mistake: "wait calls a function with an AbortSignal only: pass () => f(x) for f" }
+
+type IsAny<X> = 0 extends 1 & X ? true : false
+
+type FunctionOfOthers<X> = X extends (signal: AbortSignal) => unknown
+  ? never
+  : X extends (...given: never) => unknown
+    ? X
+    : never
 
 type WaitedSuccess<X> =
   X extends Effect.Effect<infer A, infer _E, infer _R>
