@@ -31,7 +31,7 @@ const load = Effect.map(
       posix_openpt: c.func("int posix_openpt(int flags)"),
       grantpt: c.func("int grantpt(int fd)"),
       unlockpt: c.func("int unlockpt(int fd)"),
-      ptsname_r: c.func("int ptsname_r(int fd, void *name, size_t length)"),
+      ptsname: c.func("const char *ptsname(int fd)"),
       socket: c.func("int socket(int domain, int type, int protocol)"),
       connect: c.func("int connect(int fd, const void *address, uint32_t length)")
     }
@@ -70,25 +70,25 @@ const make = Effect.map(load, (libc) => {
       const terminal = yield* open("posix_openpt", () =>
         libc.posix_openpt(constants.O_RDWR | constants.O_NOCTTY | FLAGS)
       )
-      const name = Buffer.alloc(64)
       yield* call("grantpt", () => libc.grantpt(terminal.fd))
       yield* call("unlockpt", () => libc.unlockpt(terminal.fd))
-      yield* call("ptsname_r", () => libc.ptsname_r(terminal.fd, name, name.length))
+      const name: string | null = libc.ptsname(terminal.fd)
+      if (name === null) return yield* Fd.system(terminal.fd, "ptsname", libc.errno())
 
-      const child = yield* Effect.acquireRelease(
+      return yield* Effect.acquireRelease(
         Effect.sync(() => {
-          const inside = openSync(name.toString("utf8", 0, name.indexOf(0)), constants.O_RDWR | constants.O_NOCTTY)
+          const inside = openSync(name, constants.O_RDWR | constants.O_NOCTTY)
           // A process group of its own, to end with all that the script has started.
           const child = spawn("sh", ["-c", script], { cwd: directory, stdio: [inside, inside, inside], detached: true })
           closeSync(inside)
-          return { process: child, exited: once(child, "exit") }
+          const exited = once(child, "exit").then(([code, signal]) => code ?? signal, String)
+          return { terminal, exited, child }
         }),
-        ({ exited, process: { exitCode, pid, signalCode } }) => {
+        ({ child: { exitCode, pid, signalCode }, exited }) => {
           if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL")
           return Effect.promise(() => exited)
         }
       )
-      return { terminal, exited: child.exited.then(([code, signal]) => code ?? signal) }
     }),
 
     connect: Effect.fnUntraced(function* (port) {
