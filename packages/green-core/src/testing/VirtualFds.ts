@@ -34,7 +34,7 @@ import { WaitFd } from "../WaitFd.ts"
  */
 export interface Peer {
   readonly fd: number
-  /** Writes all of it, text as UTF-8, waiting while the program does not read. */
+  /** Writes all of it, text as UTF-8, waiting while the program does not read. Interruption may leave it sent in part. */
   readonly send: (content: string | Uint8Array) => Effect.Effect<void, Fd.FdError>
   /** All that has arrived, waiting for at least one byte; empty at the end of the stream. */
   readonly receive: Effect.Effect<Uint8Array, Fd.FdError>

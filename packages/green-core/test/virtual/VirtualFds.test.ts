@@ -527,6 +527,8 @@ describe("the end of the world", () => {
 })
 
 describe("many waiters", () => {
+  const aMinute = 60_000
+
   it.effect(
     "100,000 of them hear of a deadlock",
     virtual(() =>
@@ -541,7 +543,8 @@ describe("many waiters", () => {
         assert(error.reason._tag === "Deadlock")
         assert.strictEqual(error.reason.waiters.length, count)
       })
-    )
+    ),
+    aMinute
   )
 
   it.effect(
@@ -563,7 +566,8 @@ describe("many waiters", () => {
         yield* waitFd(descriptors[count - 1] ?? assert.fail())
         assert.isBelow(deepest, 200)
       })
-    )
+    ),
+    aMinute
   )
 })
 
