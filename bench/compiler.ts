@@ -2,7 +2,7 @@
  * The C programs that are measured against.
  */
 import { execFileSync } from "node:child_process"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, renameSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -22,8 +22,11 @@ export const compile = (source: URL): string | undefined => {
   const folder = fileURLToPath(new URL("../.cache/bench", import.meta.url))
   const program = `${folder}/${basename(source.pathname, ".c")}`
   mkdirSync(folder, { recursive: true })
+  // Renamed when it is complete: another run may be executing the one that is there.
+  const made = `${program}.${process.pid}`
   try {
-    execFileSync(compiler, ["-O2", "-o", program, fileURLToPath(source)])
+    execFileSync(compiler, ["-O2", "-o", made, fileURLToPath(source)])
+    renameSync(made, program)
   } catch (failure) {
     if (failure instanceof Error && "code" in failure && failure.code === "ENOENT") return undefined
     throw failure

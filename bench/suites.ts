@@ -11,6 +11,7 @@ export const suites: Readonly<Record<string, Suite>> = {
     idleDescriptors: () => import("./core/idleDescriptors.ts"),
     memory: () => import("./core/memory.ts"),
     promises: () => import("./core/promises.ts"),
+    blocking: () => import("./core/blocking.ts"),
     stream: () => import("./core/stream.ts"),
     idle: () => import("./core/idle.ts")
   }
