@@ -79,7 +79,7 @@ describe("forked fibers", () => {
     Green.runSync(
       Effect.gen(function* () {
         yield* Effect.forkChild(
-          Effect.onInterrupt(Effect.sleep("1 hour"), () => Effect.andThen(Effect.sleep("5 millis"), say("child"))),
+          Effect.onInterrupt(Effect.sleep("15 seconds"), () => Effect.andThen(Effect.sleep("5 millis"), say("child"))),
           { startImmediately: true }
         )
         yield* say("parent")
@@ -94,7 +94,7 @@ describe("forked fibers", () => {
       Effect.gen(function* () {
         yield* Effect.scoped(
           Effect.andThen(
-            Effect.forkScoped(Effect.ensuring(Effect.sleep("1 hour"), say("scoped")), { startImmediately: true }),
+            Effect.forkScoped(Effect.ensuring(Effect.sleep("15 seconds"), say("scoped")), { startImmediately: true }),
             say("body")
           )
         )
@@ -236,7 +236,7 @@ describe("interruption and finalizers", () => {
             yield* say("farewell")
           })
           const fiber = yield* Effect.forkChild(
-            Effect.onInterrupt(Effect.sleep("1 hour"), () => Effect.orDie(farewell)),
+            Effect.onInterrupt(Effect.sleep("15 seconds"), () => Effect.orDie(farewell)),
             { startImmediately: true }
           )
           yield* Fiber.interrupt(fiber)
@@ -272,7 +272,7 @@ describe("fibers that the program leaves behind", () => {
     const value = Green.runSync(
       Effect.gen(function* () {
         yield* Effect.forkDetach(
-          Effect.ensuring(Effect.sleep("1 hour"), Effect.andThen(Effect.sleep("5 millis"), say("closed"))),
+          Effect.ensuring(Effect.sleep("15 seconds"), Effect.andThen(Effect.sleep("5 millis"), say("closed"))),
           { startImmediately: true }
         )
         yield* say("over")
@@ -288,10 +288,10 @@ describe("fibers that the program leaves behind", () => {
     const guarded = (name: string, effect: Effect.Effect<unknown>) => Effect.ensuring(effect, say(name))
     Green.runSync(
       Effect.gen(function* () {
-        const second = Effect.forkDetach(guarded("second", Effect.sleep("1 hour")))
+        const second = Effect.forkDetach(guarded("second", Effect.sleep("15 seconds")))
         const third = Effect.forkDetach(guarded("third", Effect.never))
         yield* Effect.forkDetach(
-          guarded("first", Effect.andThen(second, Effect.ensuring(Effect.sleep("1 hour"), third)))
+          guarded("first", Effect.andThen(second, Effect.ensuring(Effect.sleep("15 seconds"), third)))
         )
       })
     )

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -54,21 +55,35 @@ describe("sleeping", () => {
   })
 
   it("wakes each sleeper at its own time, in the order of the deadlines", () => {
-    const asleep: Array<readonly [index: number, deadline: number]> = []
-    const woken: Array<number> = []
-    const sleeper = (delay: number, index: number) =>
-      Effect.suspend(() => {
-        asleep.push([index, performance.now() + delay])
-        return Effect.andThen(
-          Effect.sleep(Duration.millis(delay)),
-          Effect.sync(() => woken.push(index))
-        )
-      })
-    Green.runSync(Effect.forEach([35, 15, 45, 5, 15, 25, 40, 10, 30, 20, 1, 15], sleeper, { concurrency: "unbounded" }))
-    assert.deepEqual(
-      woken,
-      asleep.toSorted(([, one], [, other]) => one - other).map(([index]) => index)
+    interface Sleeper {
+      readonly earliest: number
+      readonly latest: number
+    }
+    const woken: Array<Sleeper> = []
+    Green.runSync(
+      Effect.forEach([35, 15, 45, 5, 15, 25, 40, 10, 30, 20, 1, 15], (delay) =>
+        Effect.gen(function* () {
+          const earliest = performance.now() + delay
+          let sleeper: Sleeper = { earliest, latest: Infinity }
+          const fiber = yield* Effect.forkDetach(
+            Effect.andThen(
+              Effect.sleep(Duration.millis(delay)),
+              Effect.sync(() => {
+                assert.isAtLeast(performance.now(), earliest)
+                woken.push(sleeper)
+              })
+            ),
+            { startImmediately: true }
+          )
+          sleeper = { earliest, latest: performance.now() + delay }
+          return fiber
+        })
+      ).pipe(Effect.flatMap(Fiber.joinAll))
     )
+    assert.equal(woken.length, 12)
+    for (const [index, sleeper] of woken.entries()) {
+      for (const later of woken.slice(index + 1)) assert.isAtLeast(later.latest, sleeper.earliest)
+    }
   })
 
   it("does not wait for a sleeper who was interrupted, and wakes the others as before", () => {
@@ -76,7 +91,7 @@ describe("sleeping", () => {
     const { elapsed } = measure(() =>
       Green.runSync(
         Effect.gen(function* () {
-          const sleepers = yield* Effect.forEach([50, 10, 3_600_000, 30, 3_600_000, 20, 40, 3_600_000], (delay) =>
+          const sleepers = yield* Effect.forEach([50, 10, 15_000, 30, 15_000, 20, 40, 15_000], (delay) =>
             Effect.forkChild(
               Effect.andThen(
                 Effect.sleep(Duration.millis(delay)),
@@ -91,6 +106,19 @@ describe("sleeping", () => {
       )
     )
     assert.sameMembers(woken, [10, 20, 40, 50])
+    assert.isBelow(elapsed, 10_000)
+  })
+
+  it("keeps nothing up once it was interrupted", () => {
+    const { value, elapsed } = measure(() =>
+      Green.runSyncExit(
+        Effect.gen(function* () {
+          yield* Fiber.interrupt(yield* Effect.forkChild(Effect.sleep("15 seconds"), { startImmediately: true }))
+          return yield* Effect.never
+        })
+      )
+    )
+    assert.isTrue(Exit.hasDies(value))
     assert.isBelow(elapsed, 10_000)
   })
 
@@ -195,7 +223,7 @@ describe("a time-out and a race", () => {
   it("are won by the faster of two sleepers, and the slower is interrupted", () => {
     const { value, elapsed } = measure(() =>
       Green.runSync(
-        Effect.race(Effect.as(Effect.sleep("10 millis"), "fast"), Effect.as(Effect.sleep("1 hour"), "slow"))
+        Effect.race(Effect.as(Effect.sleep("10 millis"), "fast"), Effect.as(Effect.sleep("15 seconds"), "slow"))
       )
     )
     assert.equal(value, "fast")
@@ -204,50 +232,64 @@ describe("a time-out and a race", () => {
 })
 
 describe("a fiber that never suspends", () => {
-  const busy = Effect.forever(Effect.sync(() => {}))
-  const yielding = Effect.forever(Effect.yieldNow)
+  /** One that starves the others could not be stopped by the test's time-out: it stops by itself. */
+  const restless = <R>(step: Effect.Effect<unknown, unknown, R>) =>
+    Effect.gen(function* () {
+      const limit = performance.now() + 10_000
+      while (performance.now() < limit) yield* step
+    })
+  const restlessOnes = { computes: restless(Effect.sync(() => {})), yields: restless(Effect.yieldNow) }
 
-  for (const [name, restless] of Object.entries({ "only computes": busy, "only yields": yielding })) {
-    it(`leaves sleepers their turn when it ${name}`, () => {
-      assert.equal(Green.runSync(Effect.race(restless, Effect.as(Effect.sleep("5 millis"), "awake"))), "awake")
+  const promptly = <A>(run: () => A): A => {
+    const { value, elapsed } = measure(run)
+    assert.isBelow(elapsed, 8_000)
+    return value
+  }
+
+  for (const [name, fiber] of Object.entries(restlessOnes)) {
+    it(`leaves sleepers their turn when it only ${name}`, () => {
+      promptly(() => Green.runSync(Effect.raceFirst(fiber, Effect.sleep("5 millis"))))
     })
 
-    it(`leaves descriptors their turn when it ${name}`, () => {
-      const readiness = Green.runSync(
-        Effect.scoped(
-          Effect.gen(function* () {
-            const [one, other] = yield* FdIo.makeSocketPair
-            const end = yield* WaitFd.lease(one)
-            const peer = yield* WaitFd.lease(other)
-            const waiter = yield* Effect.forkChild(end.wait("read"), { startImmediately: true })
-            yield* Effect.forkChild(restless)
-            yield* Effect.sleep("5 millis")
-            yield* FdIo.write(peer, Uint8Array.of(1))
-            return yield* Fiber.join(waiter)
-          })
+    it(`leaves descriptors their turn when it only ${name}`, () => {
+      const readiness = promptly(() =>
+        Green.runSync(
+          Effect.scoped(
+            Effect.gen(function* () {
+              const [one, other] = yield* FdIo.makeSocketPair
+              const end = yield* WaitFd.lease(one)
+              const peer = yield* WaitFd.lease(other)
+              const waiter = yield* Effect.forkChild(end.wait("read"), { startImmediately: true })
+              yield* Effect.forkChild(fiber)
+              yield* Effect.yieldNow
+              yield* FdIo.write(peer, Uint8Array.of(1))
+              return yield* Fiber.join(waiter)
+            })
+          )
         )
       )
       assert.isTrue(readiness.readable)
     })
 
-    it(`leaves other fibers their turn when it ${name}`, () => {
-      const other = Effect.as(Effect.yieldNow, "other")
-      assert.equal(Green.runSync(Effect.raceAll([restless, Effect.andThen(Effect.yieldNow, other)])), "other")
+    it(`leaves other fibers their turn when it only ${name}`, () => {
+      const others = Effect.repeat(Effect.yieldNow, { times: 10 })
+      promptly(() => Green.runSync(Effect.raceFirst(fiber, others)))
     })
   }
 
   it("leaves everybody their turn when it waits for what is always ready", () => {
-    const result = Green.runSync(
-      Effect.scoped(
-        Effect.gen(function* () {
-          const { reader, writer } = yield* FdIo.makePipe
-          yield* WaitFd.lease(reader)
-          yield* WaitFd.lease(writer)
-          const restless = Effect.forever(waitFd(writer, "write"))
-          return yield* Effect.raceAll([restless, restless, Effect.as(Effect.sleep("5 millis"), "awake")])
-        })
+    promptly(() =>
+      Green.runSync(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { reader, writer } = yield* FdIo.makePipe
+            yield* WaitFd.lease(reader)
+            yield* WaitFd.lease(writer)
+            const fiber = restless(waitFd(writer, "write"))
+            yield* Effect.raceAllFirst([fiber, fiber, Effect.sleep("5 millis")])
+          })
+        )
       )
     )
-    assert.equal(result, "awake")
   })
 })
