@@ -10,6 +10,7 @@ import { turnsOfTheLoop } from "green-core/testing"
 import type { WaitFdClause, WaitFdRequest } from "green-core/WaitFdHandler"
 import * as TestClock from "effect/testing/TestClock"
 import * as Events from "node:events"
+import * as Fs from "node:fs"
 import * as Net from "node:net"
 
 const Label = Context.Reference<string>("test/Label", { defaultValue: () => "nobody" })
@@ -38,6 +39,27 @@ const alwaysReady = Layer.succeed(
     return Handler.nothingToWithdraw
   })
 )
+
+/** What the epoll sets of this process ask the kernel for, of a descriptor; undefined when they do not know it. */
+const kernelEvents = (fd: number): ReadonlyArray<string> | undefined => {
+  const line = new RegExp(`^tfd:\\s+${fd} events:\\s+([0-9a-f]+)`, "m")
+  for (const set of Fs.readdirSync("/proc/self/fdinfo")) {
+    const [, mask] = line.exec(textOf(`/proc/self/fdinfo/${set}`)) ?? []
+    if (mask === undefined) continue
+    const events = Number.parseInt(mask, 16)
+    return [...((events & 1) !== 0 ? ["read"] : []), ...((events & 4) !== 0 ? ["write"] : [])]
+  }
+  return undefined
+}
+
+/** What Node has closed meanwhile has no text. */
+const textOf = (path: string): string => {
+  try {
+    return Fs.readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
 
 /** A socket pair whose ends are closed with the scope. */
 const socketPair = Effect.acquireRelease(FdIo.makeSocketPair, (ends) =>
@@ -345,6 +367,45 @@ describe("Green.layer", () => {
       yield* Effect.provide(WaitFd.notifyClosing(fd), Layer.fresh(Green.layer))
       assert.strictEqual((yield* Effect.flip(Fiber.join(waiter))).reason._tag, "Closing")
     })
+  )
+
+  it.effect("asks the kernel for nothing when nobody waits, and forgets a descriptor that is to be closed", () =>
+    Effect.gen(function* () {
+      const [fd, peer] = yield* socketPair
+      const readable = yield* start(waitFd(fd))
+      assert.deepStrictEqual(kernelEvents(fd), ["read"])
+      const both = yield* start(waitFd(fd, "readwrite"))
+      assert.deepStrictEqual(yield* Fiber.join(both), { ...ready, readable: false, writable: true })
+      assert.deepStrictEqual(kernelEvents(fd), ["read"])
+      yield* Fiber.interrupt(readable)
+      assert.deepStrictEqual(kernelEvents(fd), [])
+      const woken = yield* start(waitFd(fd))
+      yield* FdIo.write(peer, Uint8Array.of(1))
+      yield* Fiber.join(woken)
+      assert.deepStrictEqual(kernelEvents(fd), [])
+      yield* WaitFd.notifyClosing(fd)
+      assert.isUndefined(kernelEvents(fd))
+    }).pipe(Effect.provide(Green.layer))
+  )
+
+  it.effect("resumes one after the other: who is told of a close in the middle of it has its turn after", () =>
+    Effect.gen(function* () {
+      const [one, two] = yield* socketPair
+      const { register, account } = yield* WaitFd
+      const said: Array<string> = []
+      register(
+        Protocol.request(one),
+        () => {
+          said.push("one begins")
+          account.notifyClosing(two)
+          said.push("one ends")
+        },
+        Context.empty()
+      )
+      register(Protocol.request(two), () => said.push("two"), Context.empty())
+      account.notifyClosing(one)
+      assert.deepStrictEqual(said, ["one begins", "one ends", "two"])
+    }).pipe(Effect.provide(Green.layer))
   )
 
   it.effect("wakes for a socket that Node reads too, and neither takes anything from the other", () =>
