@@ -9,9 +9,10 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 
 /**
  * Takes a request back. Called at most once by the holder, and harmless after the answer: after it, `resume` is not
@@ -62,12 +63,11 @@ export const nothingToWithdraw: Withdraw = () => {}
  * @since 0.1.0
  */
 export const perform = <Request, A, E>(clause: Clause<Request, A, E>, request: Request): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume) => {
-      const withdraw = clause(request, resume, fiber.context)
-      return withdraw === nothingToWithdraw ? undefined : Effect.sync(withdraw)
-    })
-  )
+  Effect.callback<A, E>((resume) => {
+    // Not by Effect.withFiber around it, which is one more step of the fiber: a tenth of a wait.
+    const withdraw = clause(request, resume, Fiber.getCurrent()?.context ?? Context.empty())
+    return withdraw === nothingToWithdraw ? undefined : Effect.sync(withdraw)
+  })
 
 /**
  * The clause of a handler that is written as an Effect. The Effect runs in a fiber of its own with the context of the

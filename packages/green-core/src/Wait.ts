@@ -167,7 +167,9 @@ export function wait<A, E>(promise: PromiseLike<A>, options: WaitOptions<E>): Ef
 export function wait<X>(value: X): Waited<X>
 export function wait<X, E>(value: X, options: WaitOptions<E>): Waited<X, E>
 export function wait(x: unknown, options?: WaitOptions<unknown>): Effect.Effect<unknown, unknown, unknown> {
-  // First: the tag of a service is an Effect and a function.
+  // Before the others, because it costs least to ask and is asked most.
+  if (x instanceof Promise) return failingWith(request({ _tag: "Promise", promise: x }), options)
+  // Before functions: the tag of a service is an Effect and a function.
   if (Effect.isEffect(x)) return x
   if (isFunction(x)) return failingWith(request({ _tag: "Function", evaluate: x }), options)
   if (Fiber.isFiber(x)) return Fiber.join(x)

@@ -57,7 +57,8 @@ export class EpollSet {
   #readers = 0
   #writers = 0
   #descriptors = 0
-  #settled: Array<Waiter> = []
+  #firstSettled: Waiter | undefined
+  #lastSettled: Waiter | undefined
   #delivering = false
 
   private constructor(libc: Sys.Libc, fd: number, waitedChanged: () => void) {
@@ -240,7 +241,9 @@ export class EpollSet {
   #settle(waiter: Waiter, outcome: Outcome): void {
     this.#delist(waiter)
     waiter.outcome = outcome
-    this.#settled.push(waiter)
+    if (this.#lastSettled === undefined) this.#firstSettled = waiter
+    else this.#lastSettled.next = waiter
+    this.#lastSettled = waiter
   }
 
   /**
@@ -248,21 +251,28 @@ export class EpollSet {
    * a continuation throws goes to whoever called; the others are resumed in the next turn.
    */
   #resumeSettled(): void {
-    if (this.#delivering || this.#settled.length === 0) return
+    if (this.#delivering || this.#firstSettled === undefined) return
     this.#delivering = true
-    let done = 0
     try {
-      while (done < this.#settled.length) {
-        const waiter = this.#settled[done++]
-        if (waiter === undefined || waiter.over || waiter.outcome === undefined) continue
+      let waiter: Waiter | undefined
+      while ((waiter = this.#nextSettled()) !== undefined) {
+        if (waiter.over || waiter.outcome === undefined) continue
         waiter.over = true
         waiter.resume(waiter.outcome)
       }
     } finally {
       this.#delivering = false
-      this.#settled = this.#settled.slice(done)
-      if (this.#settled.length > 0) setImmediate(() => this.#resumeSettled())
+      if (this.#firstSettled !== undefined) setImmediate(() => this.#resumeSettled())
     }
+  }
+
+  #nextSettled(): Waiter | undefined {
+    const waiter = this.#firstSettled
+    if (waiter === undefined) return undefined
+    this.#firstSettled = waiter.next
+    if (waiter.next === undefined) this.#lastSettled = undefined
+    else waiter.next = undefined
+    return waiter
   }
 
   #enlist(waiter: Waiter): void {
