@@ -46,6 +46,12 @@ export interface Endpoint<out R> {
 export interface Fixtures<out R> {
   /** A fresh endpoint. */
   readonly endpoint: Effect.Effect<Endpoint<R>, FdError, R | Scope.Scope>
+  /** A descriptor that is neither readable nor writable, and whose other side can go away. For `"hangup"`. */
+  readonly hanging?: Effect.Effect<
+    { readonly fd: number; readonly hangUp: Effect.Effect<void, FdError, R> },
+    FdError,
+    R | Scope.Scope
+  >
   /** A descriptor that is neither readable nor writable, and a way to bring an error upon it. For `"error"`. */
   readonly failing?: Effect.Effect<
     { readonly fd: number; readonly makeError: Effect.Effect<void, FdError, R> },
@@ -125,6 +131,12 @@ const reopen = (fd: number): Effect.Effect<Endpoint<FdIo>, FdError, FdIo | Scope
     return yield* Effect.die(new Error(`the number ${fd} did not come back`))
   })
 
+const hanging = Effect.gen(function* () {
+  const { reader, writer } = yield* FdIo.makePipe
+  yield* Effect.asVoid(owned(reader))
+  return { fd: reader, hangUp: yield* owned(writer) }
+})
+
 const failing = Effect.gen(function* () {
   const { reader, writer } = yield* FdIo.makePipe
   const closeReader = yield* owned(reader)
@@ -146,7 +158,7 @@ const closed = Effect.gen(function* () {
  * @category constants
  * @since 0.1.0
  */
-export const fixtures: Fixtures<FdIo> = { endpoint, failing, closed }
+export const fixtures: Fixtures<FdIo> = { endpoint, hanging, failing, closed }
 
 /**
  * The same, with a file of the operating system: for handlers of real descriptors.

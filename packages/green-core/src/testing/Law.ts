@@ -45,7 +45,7 @@ export interface Law {
  *
  * - `"promise"`: a promise that `wait` is given settles while the program waits.
  * - `"blocking"`: the program blocks its thread, so `wait` refuses a promise with `CannotBlockOn`.
- * - `"hangup"`: it is told when the other side has gone.
+ * - `"hangup"`: it is told when the other side has gone (`fixtures.hanging`).
  * - `"error"`: it is told of an error on the descriptor (`fixtures.failing`).
  * - `"closed"`: it knows when nothing is open under a number (`fixtures.closed`).
  * - `"reuse"`: it can tell a number that was closed and reused from the one before (`reuse` of an endpoint).

@@ -116,7 +116,7 @@ export const hazards: ReadonlyArray<Hazard> = [
 
   hazard(
     "closed while a duplicate lives and data comes: one event at most, and no spin",
-    ["readable", "idle", "BadDescriptor"],
+    ["readable", "idle", "BadDescriptor", "readable"],
     function* () {
       const { reader, writer } = yield* FdIo.makePipe
       const duplicate = yield* dup(reader)
@@ -128,8 +128,9 @@ export const hazards: ReadonlyArray<Hazard> = [
       const cost = yield* idle
       yield* FdIo.write(writer, Uint8Array.of(1))
       const again = yield* ended(yield* start(waitFd(reader)))
-      yield* FdIo.close(duplicate)
-      return [first, cost, again]
+      // The same file under the same number, that the set had given up.
+      yield* dup(duplicate, reader)
+      return [first, cost, again, yield* ended(yield* start(waitFd(reader)))]
     }
   ),
 
@@ -453,10 +454,12 @@ const idle = Effect.gen(function* () {
   return spent < milliseconds / 4 ? "idle" : `${spent} ms of CPU in ${milliseconds} ms`
 })
 
-const dup = (fd: number): Effect.Effect<number> =>
+/** Makes a duplicate, under a number of its own or in the place of another. */
+const dup = (fd: number, place?: number): Effect.Effect<number> =>
   Effect.sync(() => {
     const koffi: typeof Koffi = createRequire(import.meta.url)("koffi")
-    return Number(koffi.load(null).func("int dup(int)")(fd))
+    const libc = koffi.load(null)
+    return Number(place === undefined ? libc.func("int dup(int)")(fd) : libc.func("int dup2(int, int)")(fd, place))
   })
 
 /** Starts a worker that waits for a descriptor and for a promise, and terminates it: what it said, and its exit code. */
