@@ -48,10 +48,10 @@ const receiveMessages = Effect.fnUntraced(function* (fd: number) {
 }, Effect.scoped)
 
 const encode = (text: string): Uint8Array => {
-  const bytes = Buffer.alloc(4 + text.length)
-  bytes.writeUInt32BE(text.length)
-  bytes.write(text, 4)
-  return bytes
+  const body = Buffer.from(text)
+  const header = Buffer.alloc(4)
+  header.writeUInt32BE(body.length)
+  return Buffer.concat([header, body])
 }
 
 // (a) Virtual descriptors: the test holds the other end of a socket, and nothing else is in the world.
