@@ -17,6 +17,8 @@ const Label = Context.Reference<string>("test/Label", { defaultValue: () => "nob
 
 const ready: Fd.Readiness = { readable: true, writable: false, hangup: false, error: false }
 
+const none = Context.empty()
+
 const nobody = { readers: 0, writers: 0, descriptors: 0 }
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -180,6 +182,33 @@ describe("WaitFd.fromClause", () => {
       assert.deepStrictEqual(told, [7])
       assert.deepStrictEqual(yield* WaitFd.statistics, { readers: 1, writers: 2, descriptors: 3 })
     }).pipe(Effect.provideService(WaitFd, WaitFd.fromClause(scripted().clause, account)))
+  })
+
+  it("tells of closes one after the other, however many follow from one, and nobody who has withdrawn", () => {
+    const { account, register } = WaitFd.fromClause(scripted().clause)
+    const told: Array<number> = []
+    const chain = 20_000
+    for (let fd = 0; fd < chain; fd++) {
+      register(
+        { fd, interest: "read", exclusive: false },
+        () => void (told.push(fd), account.notifyClosing(fd + 1)),
+        none
+      )
+    }
+    let second = () => {}
+    register({ fd: chain, interest: "read", exclusive: false }, () => second(), none)
+    second = register({ fd: chain, interest: "write", exclusive: false }, () => void told.push(-1), none)
+    account.notifyClosing(0)
+    assert.strictEqual(told.length, chain)
+    assert.deepStrictEqual(account.statistics(), nobody)
+  })
+
+  it("forgets the waiter of a clause that throws", () => {
+    const { account, register } = WaitFd.fromClause(() => {
+      throw new Error("a clause does not throw")
+    })
+    assert.throws(() => register({ fd: 7, interest: "read", exclusive: false }, () => {}, none), "does not throw")
+    assert.deepStrictEqual(account.statistics(), nobody)
   })
 
   it.effect("takes a clause that fails, as a value", () =>

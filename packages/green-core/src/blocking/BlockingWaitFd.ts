@@ -8,12 +8,10 @@ import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { isMissing, type Libc, libc, POLLNVAL } from "../internal/libc.ts"
 import { directionsOf, eventsFor, readiness, readyBy } from "../internal/readiness.ts"
+import { systemLeases } from "../internal/systemLeases.ts"
 import type { WaitFd } from "../WaitFd.ts"
 import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
 import type { Loop } from "./Loop.ts"
-
-/** Of the thread and not of the run, so that a run inside a run respects the leases of the outer one. */
-const leased = new Set<number>()
 
 export const make = (loop: Loop): WaitFd["Service"] => {
   /** Only when nobody waits in this run: one who came later would otherwise overtake. */
@@ -41,7 +39,7 @@ export const make = (loop: Loop): WaitFd["Service"] => {
       return Handler.nothingToWithdraw
     },
     account: {
-      leased,
+      leased: systemLeases,
       notifyClosing: (fd) => loop.notifyClosing(fd),
       statistics: () => loop.statistics
     }

@@ -7,6 +7,7 @@ import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
 import { isMissing } from "../internal/libc.ts"
+import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
 import type { WaitFdClause } from "../WaitFdHandler.ts"
 import * as Watcher from "./Watcher.ts"
@@ -76,7 +77,7 @@ export const layer: Layer.Layer<WaitFd> = Layer.succeed(WaitFd, {
   wait: (request) => Handler.perform(register, request),
   register,
   account: {
-    leased: new Set<number>(),
+    leased: systemLeases,
     notifyClosing: (fd) => opened?.notifyClosing(fd),
     statistics: () => opened?.statistics ?? { readers: 0, writers: 0, descriptors: 0 }
   }

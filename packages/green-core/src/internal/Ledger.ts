@@ -13,12 +13,32 @@ export interface Ledger {
 
 interface Entry {
   readonly request: WaitFdRequest
-  readonly fail: (error: Fd.FdError) => void
+  /** Ends the wait; what is left to do is to tell the waiter. */
+  readonly end: (error: Fd.FdError) => void
 }
 
 export const make = (clause: WaitFdClause): Ledger => {
   const waiting = new Map<number, Set<Entry>>()
   const exclusive = new Set<Entry>()
+  const ended: Array<() => void> = []
+  let telling = false
+
+  /** Tells them one after the other: who is told that a descriptor closes may close the next one. */
+  const tell = (): void => {
+    if (telling) return
+    telling = true
+    let told = 0
+    try {
+      for (const next of ended) {
+        told++
+        next()
+      }
+    } finally {
+      telling = false
+      ended.splice(0, told)
+      if (ended.length > 0) setImmediate(tell)
+    }
+  }
 
   const rivals = (request: WaitFdRequest, entries: Set<Entry>): boolean => {
     const candidates = request.exclusive ? entries : exclusive
@@ -39,6 +59,7 @@ export const make = (clause: WaitFdClause): Ledger => {
         return () => {}
       }
       let withdraw: Handler.Withdraw | undefined
+      let withdrawn = false
       /** The first to call it ends the wait; answers whether the caller is that one. */
       const leave = (): boolean => {
         exclusive.delete(entry)
@@ -48,30 +69,39 @@ export const make = (clause: WaitFdClause): Ledger => {
       }
       const entry: Entry = {
         request,
-        fail: (error) => {
+        end: (error) => {
           if (!leave()) return
           withdraw?.()
-          resume(Exit.fail(error))
+          ended.push(() => {
+            if (!withdrawn) resume(Exit.fail(error))
+          })
         }
       }
       entries.add(entry)
       waiting.set(fd, entries)
       if (request.exclusive) exclusive.add(entry)
-      withdraw = clause(
-        request,
-        (exit) => {
-          if (leave()) resume(exit)
-        },
-        context
-      )
+      try {
+        withdraw = clause(
+          request,
+          (exit) => {
+            if (leave()) resume(exit)
+          },
+          context
+        )
+      } catch (thrown) {
+        leave()
+        throw thrown
+      }
       return () => {
+        withdrawn = true
         if (leave()) withdraw?.()
       }
     },
     account: {
       leased: new Set(),
       notifyClosing: (fd) => {
-        for (const entry of [...(waiting.get(fd) ?? [])]) entry.fail(Fd.closing(fd, "wait"))
+        for (const entry of [...(waiting.get(fd) ?? [])]) entry.end(Fd.closing(fd, "wait"))
+        tell()
       },
       statistics: () => {
         let readers = 0

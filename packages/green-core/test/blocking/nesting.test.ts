@@ -107,6 +107,27 @@ describe("a run inside a fiber of the event loop", () => {
     }).pipe(Effect.scoped, Effect.provide(Green.layer))
   )
 
+  it.live("respects the leases of the event loop, and the event loop those of the run", () =>
+    Effect.gen(function* () {
+      const { reader } = yield* pipe
+      const lease = Effect.map(Effect.flip(Effect.scoped(WaitFd.lease(reader.fd))), (error) => error.reason._tag)
+      assert.equal(Green.runSync(lease), "Busy")
+      const [one, other] = yield* FdIo.makeSocketPair
+      const outcome = Green.runSync(
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* WaitFd.lease(one)
+            yield* WaitFd.lease(other)
+            const attempt = Effect.flip(Effect.scoped(WaitFd.lease(one)))
+            const fiber = Effect.runFork(attempt.pipe(Effect.provide(Green.layer)))
+            return fiber.pollUnsafe()
+          })
+        )
+      )
+      assert.isTrue(outcome !== undefined && Exit.isSuccess(outcome) && outcome.value.reason._tag === "Busy")
+    }).pipe(Effect.scoped, Effect.provide(Green.layer))
+  )
+
   it.effect("sleeps by the time of the system, also where the clock of the loop is a test clock", () =>
     Effect.sync(() => {
       const start = performance.now()
