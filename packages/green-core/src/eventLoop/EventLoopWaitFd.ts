@@ -41,9 +41,10 @@ const open = (fd: number): EpollSet | Fd.FdError => {
     scheduled = false
     delivering = true
     try {
-      for (let taken = 0; taken < most && set.waited;) {
+      // Once even if nobody waits: what is left in the set would call again in every turn.
+      for (let taken = 0; taken < most;) {
         const count = set.deliver(0)
-        if (count === 0) break
+        if (count === 0 || !set.waited) break
         taken += count
       }
     } finally {

@@ -85,21 +85,20 @@ export class EpollSet {
   readonly register = (request: WaitFdRequest, resume: Handler.Resume<Fd.Readiness, Fd.FdError>): Handler.Withdraw => {
     const { fd, exclusive } = request
     const interest = directionsOf(request.interest)
-    let record = this.#registrations.get(fd)
-    if (record === undefined) {
-      record = this.#remember(fd)
-    } else if ((exclusive || record.exclusive > 0) && rival(record, interest, exclusive)) {
-      resume(
-        Exit.fail(Fd.busy(fd, "wait", "somebody waits for it in this direction, and one of you asked to be alone"))
-      )
-      return Handler.nothingToWithdraw
-    }
+    let record = this.#registrations.get(fd) ?? this.#remember(fd)
     let errno = this.#arm(record, wanted(record) | interest)
     if (errno === Sys.ENOENT) {
       // The number was closed and means another file now: those who wait for the old one can never wake.
       this.#forget(record, Exit.fail(Fd.badDescriptor(fd, "wait")))
       record = this.#remember(fd)
       errno = this.#arm(record, interest)
+    }
+    // Not before: a rival may be one who waits for the old file.
+    if (errno === 0 && (exclusive || record.exclusive > 0) && rival(record, interest, exclusive)) {
+      resume(
+        Exit.fail(Fd.busy(fd, "wait", "somebody waits for it in this direction, and one of you asked to be alone"))
+      )
+      return Handler.nothingToWithdraw
     }
     if (errno !== 0) {
       const outcome = errno === Sys.EPERM ? readiness(interest, interest) : Exit.fail(Fd.system(fd, "wait", errno))
