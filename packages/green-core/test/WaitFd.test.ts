@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { Fd, FdIo, Green, Handler, Protocol, WaitFd, waitFd } from "green-core"
-import { turnsOfTheLoop } from "green-core/testing"
+import { systemFixtures, turnsOfTheLoop } from "green-core/testing"
 import type { WaitFdClause, WaitFdRequest } from "green-core/WaitFdHandler"
 import * as TestClock from "effect/testing/TestClock"
 import * as Events from "node:events"
@@ -434,6 +434,18 @@ describe("Green.layer", () => {
       register(Protocol.request(two), () => said.push("two"), Context.empty())
       account.notifyClosing(one)
       assert.deepStrictEqual(said, ["one begins", "one ends", "two"])
+    }).pipe(Effect.provide(Green.layer))
+  )
+
+  it.effect("counts nobody as a rival who waits for what was closed before", () =>
+    Effect.gen(function* () {
+      const before = yield* systemFixtures.endpoint
+      const old = yield* start(waitFd(before.fd, "read", { exclusive: true }))
+      const after = yield* before.reuse ?? Effect.die("no reuse")
+      const renewed = yield* start(waitFd(after.fd))
+      assert.strictEqual((yield* Effect.flip(Fiber.join(old))).reason._tag, "BadDescriptor")
+      yield* after.makeReadable
+      assert.deepStrictEqual(yield* Fiber.join(renewed), ready)
     }).pipe(Effect.provide(Green.layer))
   )
 

@@ -348,13 +348,22 @@ export const waitFdLaws = <R>(subject: WaitFdSubject<R>): ReadonlyArray<Law> => 
         const ends = yield* Effect.forEach(Array.from({ length: 20 }), () => fixtures.endpoint)
         const waiters = yield* Effect.forEach(ends, (end) => start(waitFd(end.fd)))
         yield* settle
-        const milliseconds = 400
-        const before = process.cpuUsage()
-        yield* Effect.sleep(milliseconds)
-        const { user, system } = process.cpuUsage(before)
+        yield* idles
         for (const waiter of waiters) waits(waiter)
-        // A spin takes all of it; the rest of the process is allowed some.
-        Assert.ok((user + system) / 1000 < milliseconds / 2, `${user + system} µs in ${milliseconds} ms`)
+      })
+    ),
+
+    law("13. a wait that was interrupted costs no CPU, whatever becomes of the descriptor", ["idle"], () =>
+      Effect.gen(function* () {
+        const [readable, hungUp] = [yield* fixtures.endpoint, yield* fixtures.endpoint]
+        for (const end of [readable, hungUp]) {
+          const waiter = yield* start(waitFd(end.fd))
+          yield* settle
+          yield* Fiber.interrupt(waiter)
+        }
+        yield* readable.makeReadable
+        yield* hungUp.hangUp
+        yield* idles
       })
     ),
 
@@ -555,6 +564,15 @@ export const waitFdLaws = <R>(subject: WaitFdSubject<R>): ReadonlyArray<Law> => 
     )
   ]
 }
+
+/** Asserts that a stretch of time costs no CPU: a spin takes all of it; the rest of the process is allowed some. */
+const idles = Effect.gen(function* () {
+  const milliseconds = 400
+  const before = process.cpuUsage()
+  yield* Effect.sleep(milliseconds)
+  const { user, system } = process.cpuUsage(before)
+  Assert.ok((user + system) / 1000 < milliseconds / 2, `${user + system} µs in ${milliseconds} ms`)
+})
 
 const interests: ReadonlyArray<Interest> = ["read", "write", "readwrite"]
 

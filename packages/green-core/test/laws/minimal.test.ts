@@ -57,10 +57,13 @@ const laws = waitFdLaws({
 describe("waitFd on a handler of ten lines", () => {
   for (const law of laws) it.skipIf(law.skipped !== undefined)(law.name, law.run)
 
-  it("a law that needs more than the handler claims is skipped, and says so", () => {
-    const skipped = laws.flatMap((law) => law.skipped ?? [])
-    assert.include(skipped, 'the handler "polling" does not claim "hangup"')
-    assert.strictEqual(skipped.length, 8)
+  it("a law that needs more than the handler claims is skipped, says so, and holds of itself", async () => {
+    const skipped = laws.filter((law) => law.skipped !== undefined)
+    assert.include(
+      skipped.map((law) => law.skipped),
+      'the handler "polling" does not claim "hangup"'
+    )
+    for (const law of skipped) await law.run()
   })
 
   it("a law that does not hold rejects with what was found", async () => {
