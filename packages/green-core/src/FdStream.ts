@@ -14,15 +14,30 @@ import type { Lease, LeaseOptions } from "./Lease.ts"
 import { WaitFd } from "./WaitFd.ts"
 
 /**
- * How a descriptor is read: as it is leased, and in chunks of at most so many bytes (65536, the capacity of a Linux
- * pipe, unless said).
+ * How chunks are made.
  *
  * @category models
  * @since 0.1.0
  */
-export interface ReadOptions extends LeaseOptions {
+export interface ChunkOptions {
+  /** How many bytes a chunk has at most: 65536, the capacity of a Linux pipe, unless said. */
   readonly chunkSize?: number
+  /**
+   * Whose the memory of a chunk is: the consumer's to keep (`"given"`, the default), or the consumer's until it asks for
+   * the next one (`"lent"`), who then finds a chunk that it has kept empty. Lending spares most of the cost of a stream
+   * in bulk, which is fresh memory. It is for consumers that are done with a chunk when they ask for more, as a fold or
+   * a sink is, and not for those that collect or read ahead, as `Stream.runCollect` and `Stream.buffer`.
+   */
+  readonly chunks?: "given" | "lent"
 }
+
+/**
+ * How a descriptor is read: as it is leased, and in which chunks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadOptions extends LeaseOptions, ChunkOptions {}
 
 const defaultChunkSize = 65536
 
@@ -42,11 +57,8 @@ export const read = (fd: Fd.FdLike, options?: ReadOptions): Stream.Stream<Uint8A
  * @category constructors
  * @since 0.1.0
  */
-export const readLease = (
-  lease: Lease,
-  options?: { readonly chunkSize?: number }
-): Stream.Stream<Uint8Array, Fd.FdError, FdIo> =>
-  Stream.fromPull(FdIo.useSync((io) => pull(io, lease, options?.chunkSize ?? defaultChunkSize)))
+export const readLease = (lease: Lease, options?: ChunkOptions): Stream.Stream<Uint8Array, Fd.FdError, FdIo> =>
+  Stream.fromPull(FdIo.useSync((io) => pull(io, lease, options ?? {})))
 
 /**
  * Writes every chunk to a descriptor, in order, waiting while it is full. It is leased while the sink runs, and then
@@ -94,11 +106,11 @@ export const writeAll = (lease: Lease, bytes: Uint8Array): Effect.Effect<void, F
 const pull = (
   io: FdIo["Service"],
   lease: Lease,
-  chunkSize: number
+  { chunkSize = defaultChunkSize, chunks = "given" }: ChunkOptions
 ): Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Fd.FdError | Cause.Done> => {
   let emptied = false
-  // Not cleared: only what was read is handed out.
-  let bytes: Uint8Array = Buffer.allocUnsafeSlow(chunkSize)
+  let lent = false
+  let bytes = allocate(chunkSize)
 
   const take = (
     count: number | WouldBlock
@@ -106,12 +118,23 @@ const pull = (
     if (count === WouldBlock) return waitFirst
     if (count === 0) return Cause.done()
     emptied = count < chunkSize
-    if (count < chunkSize / 2) return Effect.succeed([bytes.slice(0, count)])
+    if (chunks === "given" && count < chunkSize / 2) return Effect.succeed([bytes.slice(0, count)])
     const chunk = bytes.subarray(0, count)
-    bytes = Buffer.allocUnsafeSlow(chunkSize)
+    if (chunks === "given") bytes = allocate(chunkSize)
+    else lent = true
     return Effect.succeed([chunk])
   }
   const attempt = Effect.suspend(() => Effect.flatMap(io.read(lease.fd, bytes), take))
   const waitFirst = Effect.flatMap(lease.wait("read"), () => attempt)
-  return Effect.suspend(() => (emptied ? waitFirst : attempt))
+  return Effect.suspend(() => {
+    if (lent) {
+      // Detaches the chunk: overwriting it would be worse.
+      bytes = new Uint8Array(bytes.buffer.transfer())
+      lent = false
+    }
+    return emptied ? waitFirst : attempt
+  })
 }
+
+/** Not cleared: only what was read is handed out. And not a `Buffer`, whose `slice` does not copy. */
+const allocate = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)

@@ -111,4 +111,57 @@ describe("FdStream", () => {
       assert.strictEqual(chunks.length, 50)
     }).pipe(Effect.provide(Green.layer))
   )
+
+  it.live("nor does it change chunks that are far from full", () =>
+    Effect.gen(function* () {
+      const { reader, writer } = yield* FdIo.makePipe
+      const chunks: Array<Uint8Array> = []
+      yield* FdIo.write(writer, Uint8Array.of(0))
+      // Each byte is written when the one before has come, so each makes a chunk.
+      yield* Stream.runForEach(FdStream.read(reader), (chunk) => {
+        chunks.push(chunk)
+        return chunks.length < 10 ? FdIo.write(writer, Uint8Array.of(chunks.length)) : FdIo.close(writer)
+      })
+      assert.deepStrictEqual(
+        chunks.map((chunk) => [...chunk]),
+        Array.from({ length: 10 }, (_, index) => [index])
+      )
+    }).pipe(Effect.provide(Green.layer))
+  )
+
+  it.live("lent chunks carry every byte in order", () =>
+    Effect.gen(function* () {
+      const { reader, writer } = yield* FdIo.makePipe
+      const chunks = Array.from({ length: 40 }, (_, index) => Crypto.randomBytes(1 + index * 4099))
+      const sending = yield* Effect.forkChild(Stream.run(Stream.fromIterable(chunks), FdStream.write(writer)))
+      const hash = yield* Stream.runFold(
+        FdStream.read(reader, { chunks: "lent" }),
+        () => Crypto.createHash("sha256"),
+        (hash, chunk) => hash.update(chunk)
+      )
+      yield* Fiber.join(sending)
+      assert.strictEqual(hash.digest("hex"), digest(chunks))
+    }).pipe(Effect.provide(Green.layer))
+  )
+
+  it.live("a lent chunk that is kept is empty when the next has been asked for", () =>
+    Effect.gen(function* () {
+      const { reader, writer } = yield* FdIo.makePipe
+      yield* FdIo.write(writer, new Uint8Array(8).fill(7))
+      yield* FdIo.close(writer)
+      const seen: Array<ReadonlyArray<number>> = []
+      const kept = yield* FdStream.read(reader, { chunkSize: 4, chunks: "lent" }).pipe(
+        Stream.tap((chunk) => Effect.sync(() => seen.push([...chunk]))),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(seen, [
+        [7, 7, 7, 7],
+        [7, 7, 7, 7]
+      ])
+      assert.deepStrictEqual(
+        kept.map((chunk) => chunk.byteLength),
+        [0, 0]
+      )
+    }).pipe(Effect.provide(Green.layer))
+  )
 })
