@@ -561,6 +561,30 @@ export const waitFdLaws = <R>(subject: WaitFdSubject<R>): ReadonlyArray<Law> => 
         withdrawn()
         Assert.deepEqual(yield* WaitFd.statistics, nobody)
       })
+    ),
+
+    law("22. one who is withdrawn by another's answer is not answered, though both were ready", [], () =>
+      Effect.gen(function* () {
+        const end = yield* fixtures.endpoint
+        const { register } = yield* WaitFd
+        const context = yield* Effect.context()
+        const answers: Array<string> = []
+        const request = Protocol.request(end.fd)
+        register(
+          request,
+          () => {
+            answers.push("first")
+            withdraw()
+          },
+          context
+        )
+        const withdraw = register(request, () => answers.push("second"), context)
+        yield* settle
+        yield* end.makeReadable
+        yield* settle
+        Assert.deepEqual(answers, ["first"])
+        Assert.deepEqual(yield* WaitFd.statistics, nobody)
+      })
     )
   ]
 }
@@ -571,7 +595,7 @@ const idles = Effect.gen(function* () {
   const before = process.cpuUsage()
   yield* Effect.sleep(milliseconds)
   const { user, system } = process.cpuUsage(before)
-  Assert.ok((user + system) / 1000 < milliseconds / 2, `${user + system} µs in ${milliseconds} ms`)
+  Assert.ok((user + system) / 1000 < milliseconds / 5, `${user + system} µs in ${milliseconds} ms`)
 })
 
 const interests: ReadonlyArray<Interest> = ["read", "write", "readwrite"]
