@@ -5,10 +5,10 @@ import type { Scale } from "./harness.ts"
 import { suites } from "./suites.ts"
 
 /** For figures. */
-const full: Scale = { rounds: 9, count: (full) => full }
+const full: Scale = { warmUps: 3, rounds: 9, count: (full) => full }
 
 /** Whether everything runs. The figures mean nothing. */
-const smoke: Scale = { rounds: 2, count: (full) => Math.max(2, Math.round(full / 1000)) }
+const smoke: Scale = { warmUps: 1, rounds: 2, count: (full) => Math.max(2, Math.round(full / 1000)) }
 
 const [, , suite = "", name = "", scale] = process.argv
 const load = suites[suite]?.[name]

@@ -5,8 +5,9 @@
  * the ratio within each.
  */
 
-/** How long to measure: `rounds` of `count(full)` operations each. */
+/** How long to measure: `rounds` of `count(full)` operations each, after `warmUps` that do not count. */
 export interface Scale {
+  readonly warmUps: number
   readonly rounds: number
   readonly count: (full: number) => number
 }
@@ -45,20 +46,20 @@ export interface Row {
 /** What is measured together, in a process of its own. */
 export type Measure = (scale: Scale) => Promise<ReadonlyArray<Row>>
 
-/** Runs the sides in turn, each round in another order, after a round of each to warm up: the figures of a side. */
+/** Runs the sides in turn, each round in another order: the figures of a side. */
 export const alternate = async (
   scale: Scale,
   sides: ReadonlyArray<Side>
 ): Promise<(side: Side) => ReadonlyArray<number>> => {
   const figures = new Map(sides.map((side): [Side, Array<number>] => [side, []]))
-  for (let round = 0; round <= scale.rounds; round++) {
+  for (let round = -scale.warmUps; round < scale.rounds; round++) {
     for (let turn = 0; turn < sides.length; turn++) {
-      const side = sides[(turn + round) % sides.length]
+      const side = sides[(turn + round + scale.warmUps) % sides.length]
       if (side === undefined) continue
       // What one side leaves behind is not collected at the cost of the next.
       globalThis.gc?.()
       const figure = await side.round()
-      if (round > 0) figures.get(side)?.push(figure)
+      if (round >= 0) figures.get(side)?.push(figure)
     }
   }
   return (side) => figures.get(side) ?? []
