@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type FdError, FdIo, Protocol, type Wait, WaitFd, waitFd } from "green-core"
 import { systemFixtures, turnsOfTheLoop } from "green-core/testing"
@@ -380,6 +381,20 @@ export const hazards: ReadonlyArray<Hazard> = [
     }
   ),
 
+  hazard("the set that is waited in, and the loop's that it is in: typed failures", ["EINVAL", "ELOOP"], function* () {
+    const end = yield* systemFixtures.endpoint
+    yield* start(waitFd(end.fd))
+    yield* turnsOfTheLoop
+    const sets = Fs.readdirSync("/proc/self/fd").map(Number).filter(isEpollSet)
+    const exits = yield* Effect.forEach(sets, (set) => Effect.map(start(waitFd(set)), (fiber) => fiber.pollUnsafe()))
+    // Those of Node's other threads can be waited for.
+    const codes = exits.flatMap((exit) => {
+      const error = exit === undefined ? undefined : Option.getOrUndefined(Exit.findErrorOption(exit))
+      return error?.reason._tag === "System" ? [error.reason.code] : []
+    })
+    return codes.sort()
+  }),
+
   hazard(
     "no descriptor is left, for pipes, sockets and the set itself: EMFILE, until there are some again",
     ["makePipe EMFILE", "makeSocketPair EMFILE", "wait EMFILE", "readable"],
@@ -421,6 +436,14 @@ const outcome = (waiter: Fiber.Fiber<{ readonly readable: boolean }, FdError>): 
   if (Exit.isSuccess(exit)) return exit.value.readable ? "readable" : "writable"
   const error = Exit.findErrorOption(exit)
   return error._tag === "Some" ? error.value.reason._tag : Exit.hasInterrupts(exit) ? "interrupted" : String(exit.cause)
+}
+
+const isEpollSet = (fd: number): boolean => {
+  try {
+    return Fs.readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]"
+  } catch {
+    return false
+  }
 }
 
 /** Opens as many descriptors as there may be. */
