@@ -34,8 +34,8 @@ export interface Law {
   /** Why the law is not asked of this handler, or `undefined` when it is. */
   readonly skipped: string | undefined
   /**
-   * Rejects with what was found when the law does not hold, and after 15 seconds of the handler's clock. A law that is
-   * skipped does nothing.
+   * Rejects with what was found when the law does not hold, and after 15 seconds of the handler's clock: allow more in
+   * the test framework, so that it is the law that says so. A law that is skipped does nothing.
    */
   readonly run: () => Promise<void>
 }
@@ -92,7 +92,7 @@ export const turnsOfTheLoop: Effect.Effect<void> = Effect.callback<void>((resume
   return Effect.sync(() => clearImmediate(immediate))
 })
 
-/** Long enough for a busy machine, and under the patience of test frameworks that are told to wait longer. */
+/** Long enough for a busy machine. */
 const patience = Duration.seconds(15)
 
 /** Makes the laws of one subject. */

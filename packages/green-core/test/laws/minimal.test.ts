@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { WaitFd } from "green-core"
+import { type Fd, Handler, WaitFd } from "green-core"
+import type { WaitFdClause } from "green-core/WaitFdHandler"
 import { type Endpoint, turnsOfTheLoop, waitFdLaws } from "green-core/testing"
 
 interface Descriptor {
@@ -65,28 +66,63 @@ describe("waitFd on a handler of ten lines", () => {
     )
     for (const law of skipped) await law.run()
   })
+})
 
-  it("a law that does not hold rejects with what was found", async () => {
-    const deaf = waitFdLaws({
-      name: "deaf",
-      run: (program) =>
-        Effect.runPromise(
-          program.pipe(
-            Effect.scoped,
-            Effect.provideService(
-              WaitFd,
-              WaitFd.fromEffect(() => Effect.never)
-            )
-          )
-        ),
-      settle: turnsOfTheLoop,
-      fixtures: { endpoint },
-      capabilities: []
+const ready: Fd.Readiness = { readable: true, writable: true, hangup: false, error: false }
+
+/** Handlers with one flaw each, and the law that finds it. */
+const flaws: ReadonlyArray<readonly [flaw: string, law: string, handler: WaitFdClause]> = [
+  [
+    "does not wait",
+    "2. a waiter wakes when its descriptor becomes readable",
+    (_request, resume) => {
+      resume(Exit.succeed({ ...ready, writable: false }))
+      return Handler.nothingToWithdraw
+    }
+  ],
+  ["hears nothing", "1. what is ready is ready at once", () => Handler.nothingToWithdraw],
+  [
+    "tells more than was asked",
+    "1. what is ready is ready at once",
+    (_request, resume) => {
+      resume(Exit.succeed(ready))
+      return Handler.nothingToWithdraw
+    }
+  ],
+  [
+    "wakes the last first",
+    "16. on one descriptor and direction, the order of wake-ups",
+    ({ fd }, resume) => {
+      const waiters = stacks.get(fd) ?? []
+      stacks.set(fd, waiters)
+      waiters.push(resume)
+      const look = () => {
+        if ((world.get(fd)?.unread ?? 0) === 0) setImmediate(look)
+        else waiters.pop()?.(Exit.succeed({ ...ready, writable: false }))
+      }
+      look()
+      return Handler.nothingToWithdraw
+    }
+  ]
+]
+
+const stacks = new Map<number, Array<Parameters<WaitFdClause>[1]>>()
+
+describe("a law finds a handler that", () => {
+  for (const [flaw, name, clause] of flaws) {
+    it(flaw, async () => {
+      const broken = waitFdLaws({
+        name: flaw,
+        run: (program) =>
+          Effect.runPromise(program.pipe(Effect.scoped, Effect.provideService(WaitFd, WaitFd.fromClause(clause)))),
+        settle: turnsOfTheLoop,
+        fixtures: { endpoint },
+        capabilities: []
+      })
+      const laws = broken.filter((law) => law.name.startsWith(name))
+      assert.strictEqual(laws.length, 1)
+      const [outcome] = await Promise.allSettled(laws.map((law) => law.run()))
+      assert.strictEqual(outcome?.status, "rejected")
     })
-    const outcomes = await Promise.allSettled(deaf.slice(0, 1).map((law) => law.run()))
-    assert.deepStrictEqual(
-      outcomes.map((outcome) => outcome.status),
-      ["rejected"]
-    )
-  })
+  }
 })
