@@ -39,18 +39,18 @@ const forLease = Effect.mapError(({ fd, reason }: Fd.FdError) => new Fd.FdError(
 
 class LeaseHeld implements Lease {
   readonly fd: number
-  readonly #handler: WaitFdHandler
-  readonly #requests: { readonly [Interest in Fd.Interest]: WaitFdRequest }
+  readonly #waits: { readonly [Interest in Fd.Interest]: Effect.Effect<Fd.Readiness, Fd.FdError> }
   #held = true
   readonly release: Effect.Effect<void>
 
   constructor(handler: WaitFdHandler, io: FdIo["Service"], fd: number, mustClear: boolean, closes: boolean) {
     this.fd = fd
-    this.#handler = handler
-    this.#requests = {
-      read: { fd, interest: "read", exclusive: false },
-      write: { fd, interest: "write", exclusive: false },
-      readwrite: { fd, interest: "readwrite", exclusive: false }
+    const wait = (request: WaitFdRequest) =>
+      Effect.suspend(() => (this.#held ? handler.wait(request) : this.#released("wait")))
+    this.#waits = {
+      read: wait({ fd, interest: "read", exclusive: false }),
+      write: wait({ fd, interest: "write", exclusive: false }),
+      readwrite: wait({ fd, interest: "readwrite", exclusive: false })
     }
     this.release = Effect.uninterruptible(
       Effect.suspend(() => {
@@ -66,7 +66,7 @@ class LeaseHeld implements Lease {
   }
 
   wait(interest: Fd.Interest): Effect.Effect<Fd.Readiness, Fd.FdError> {
-    return Effect.suspend(() => (this.#held ? this.#handler.wait(this.#requests[interest]) : this.#released("wait")))
+    return this.#waits[interest]
   }
 
   io<A>(
@@ -84,10 +84,10 @@ class LeaseHeld implements Lease {
         if (failure !== WouldBlock) return failure
         answer = WouldBlock
       }
-      return answer === WouldBlock ? waitFirst : Effect.succeed(answer)
+      return answer === WouldBlock ? waitFirst() : Effect.succeed(answer)
     }
-    const waitFirst = Effect.flatMap(this.wait(direction), attempt)
-    return options?.first === "wait" ? waitFirst : Effect.suspend(attempt)
+    const waitFirst = () => Effect.flatMap(this.#waits[direction], attempt)
+    return options?.first === "wait" ? waitFirst() : Effect.suspend(attempt)
   }
 
   #failure(operation: string, thrown: unknown): Effect.Effect<never, Fd.FdError> | WouldBlock {
