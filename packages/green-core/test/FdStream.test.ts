@@ -123,7 +123,7 @@ describe("FdStream", () => {
         return chunks.length < 10 ? FdIo.write(writer, Uint8Array.of(chunks.length)) : FdIo.close(writer)
       })
       assert.deepStrictEqual(
-        chunks.map((chunk) => [...chunk]),
+        chunks.map((chunk) => Array.from(chunk)),
         Array.from({ length: 10 }, (_, index) => [index])
       )
     }).pipe(Effect.provide(Green.layer))

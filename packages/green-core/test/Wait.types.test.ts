@@ -122,7 +122,6 @@ describe("wait infers", () => {
 
   it("from any: what it would be if it was a promise", () => {
     look(() => {
-      // oxlint-disable-next-line typescript/no-explicit-any -- that is what is tested
       const value = wait(given<any>())
       expectTypeOf<Effect.Success<typeof value>>().toBeAny()
       expectTypeOf<Effect.Error<typeof value>>().toEqualTypeOf<WaitError>()
