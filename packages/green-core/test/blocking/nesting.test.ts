@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { FdIo, Green, WaitFd, waitFd } from "green-core"
-import { openDescriptors } from "./support/descriptors.ts"
+import { openDescriptors } from "../support/descriptors.ts"
 
 const pipe = Effect.gen(function* () {
   const { reader, writer } = yield* FdIo.makePipe

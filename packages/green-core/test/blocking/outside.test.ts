@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import { FdIo, Green, type Handler, wait, WaitError, WaitFd, waitFd } from "green-core"
-import { openDescriptors } from "./support/descriptors.ts"
+import { openDescriptors } from "../support/descriptors.ts"
 
 const turnOfTheLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
