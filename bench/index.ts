@@ -41,4 +41,5 @@ if (suite === undefined || unknown.length > 0) {
     rows.push(...(await measure(each)))
   }
   console.log(table(rows))
+  if (values.smoke === true) console.log("\nA smoke run: the figures mean nothing.")
 }

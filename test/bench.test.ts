@@ -1,0 +1,63 @@
+/** Whether the benchmarks run and end, not how fast. */
+import { expect, it } from "vitest"
+import { run } from "./support/run.ts"
+
+const minute = 60_000
+
+const bench = (parameters: ReadonlyArray<string>, environment: ReadonlyArray<string> = []) =>
+  run(
+    "env",
+    [...environment, process.execPath, "--conditions=green-source", "bench/index.ts", ...parameters],
+    2 * minute
+  )
+
+/** The first words of every row of the suite. */
+const rows = [
+  "round trip, waitFd",
+  "round trip, lease.io, wait first",
+  "round trip, lease.io, try first",
+  "round trip, waitFd, 10 idle descriptors watched",
+  "resident memory per idle waiter",
+  "the same, young generation of 1 MiB",
+  "wait(promise)",
+  "wait(() => promise)",
+  "wait.callback",
+  "wait(value)",
+  "wait of a ready descriptor, Green.runSync",
+  "FdStream.read, by the clock",
+  "FdStream.read, lent chunks, by the clock",
+  "FdStream.read, by CPU time",
+  "FdStream.read, lent chunks, by CPU time",
+  "CPU while 2 fibers wait"
+]
+
+it(
+  "prints every row of the core suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["core", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(stdout).toMatch(/^node \d+\./)
+    const lines = stdout.split("\n")
+    for (const row of rows) expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
+it("says of a row that it could not be measured without a C compiler", async () => {
+  const { code, stdout } = await bench(["core", "roundTrip", "--smoke"], ["CC=no-such-compiler"])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/round trip, waitFd +– +C: there is no compiler here.* not measured/)
+  expect(stdout).toMatch(/round trip, waitFd .*node:net/)
+})
+
+it("lists what there is when no suite is named", async () => {
+  const { code, stdout } = await bench([])
+  expect(code).toBe(0)
+  expect(stdout).toContain("core: roundTrip,")
+})
+
+it("refuses a suite or a measure that there is not", async () => {
+  expect((await bench(["no-such-suite"])).code).toBe(1)
+  expect((await bench(["core", "no-such-measure"])).code).toBe(1)
+})
