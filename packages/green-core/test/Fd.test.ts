@@ -41,7 +41,9 @@ const closing = <A extends { destroy(): unknown } | { close(): unknown }>(make: 
 const event = (emitter: Events.EventEmitter, name: string) => Effect.promise(() => Events.once(emitter, name))
 
 const listening = Effect.gen(function* () {
-  const server = yield* closing(() => Net.createServer().listen(0, "127.0.0.1"))
+  // What becomes of the other side of a connection is of no interest here.
+  const accept = (socket: Net.Socket) => void socket.on("error", () => {})
+  const server = yield* closing(() => Net.createServer(accept).listen(0, "127.0.0.1"))
   yield* event(server, "listening")
   const address = server.address()
   return { server, port: address !== null && typeof address === "object" ? address.port : 0 }

@@ -39,6 +39,8 @@ export const run = (source: URL, options: RunOptions = {}): Promise<Ended> =>
         texts[name] += text
       })
     }
+    // A program that has ended by then reads none of it.
+    child.stdin.on("error", () => {})
     child.on("error", reject)
     child.on("close", (code, signal) => resolve({ code, signal, ...texts }))
   })
