@@ -32,8 +32,8 @@ const project = (name: string, include: ReadonlyArray<string>, exclude: Readonly
     execArgv: ["--conditions=green-source"],
     // of the tests of a file that run at the same time: docs and examples, each a process
     maxConcurrency: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000
+    testTimeout: 90_000,
+    hookTimeout: 90_000
   }
 })
 

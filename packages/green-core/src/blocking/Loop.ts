@@ -46,8 +46,8 @@ export class Loop {
     const system = libc()
     if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
     const set = EpollSet.make(system)
-    if (set instanceof EpollSet) this.#descriptors = set
-    return set
+    if (set instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: set.reason })
+    return (this.#descriptors = set)
   }
 
   /** Whether anybody waits for a descriptor. */

@@ -3,13 +3,14 @@
  */
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
 import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
 import { isMissing } from "../internal/libc.ts"
 import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
-import type { WaitFdClause } from "../WaitFdHandler.ts"
+import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
 import * as Watcher from "./Watcher.ts"
 
 /**
@@ -19,6 +20,9 @@ import * as Watcher from "./Watcher.ts"
 const most = 128
 
 let opened: EpollSet | undefined
+
+/** Whether the loop watches the set by now: it begins at the end of the turn in which it is asked to. */
+let watched = false
 
 /** The set of this thread, or why there is none. */
 const open = (fd: number): EpollSet | Fd.FdError => {
@@ -61,6 +65,9 @@ const open = (fd: number): EpollSet | Fd.FdError => {
     scheduled = true
     setImmediate(deliver)
   })
+  setImmediate(() => {
+    watched = true
+  })
   return (opened = set)
 }
 
@@ -70,7 +77,31 @@ const register: WaitFdClause = (request, resume) => {
     resume(Exit.fail(set))
     return Handler.nothingToWithdraw
   }
-  return set.register(request, resume)
+  return watched || !isEpollSet(request.fd) ? set.register(request, resume) : registerInNextTurn(set, request, resume)
+}
+
+/**
+ * The set of the loop itself, put into ours before the loop watches ours, would make the loop abort the process. A turn
+ * later the kernel refuses it to us, and takes any other.
+ */
+const registerInNextTurn = (
+  set: EpollSet,
+  request: WaitFdRequest,
+  resume: Handler.Resume<Fd.Readiness, Fd.FdError>
+): Handler.Withdraw => {
+  let withdraw: Handler.Withdraw = () => clearImmediate(turn)
+  const turn = setImmediate(() => {
+    withdraw = set.register(request, resume)
+  })
+  return () => withdraw()
+}
+
+const isEpollSet = (fd: number): boolean => {
+  try {
+    return Fs.readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]"
+  } catch {
+    return false
+  }
 }
 
 /** One service for the thread: two layers of it share the set and the leases. */

@@ -385,14 +385,13 @@ export const hazards: ReadonlyArray<Hazard> = [
     const end = yield* systemFixtures.endpoint
     yield* start(waitFd(end.fd))
     yield* turnsOfTheLoop
-    const sets = Fs.readdirSync("/proc/self/fd").map(Number).filter(isEpollSet)
-    const exits = yield* Effect.forEach(sets, (set) => Effect.map(start(waitFd(set)), (fiber) => fiber.pollUnsafe()))
-    // Those of Node's other threads can be waited for.
-    const codes = exits.flatMap((exit) => {
-      const error = exit === undefined ? undefined : Option.getOrUndefined(Exit.findErrorOption(exit))
-      return error?.reason._tag === "System" ? [error.reason.code] : []
-    })
-    return codes.sort()
+    return yield* waitForEpollSets
+  }),
+
+  hazard("the same in the first turn, before the loop watches the set", ["EINVAL", "ELOOP"], function* () {
+    const end = yield* systemFixtures.endpoint
+    yield* start(waitFd(end.fd))
+    return yield* waitForEpollSets
   }),
 
   hazard(
@@ -445,6 +444,19 @@ const isEpollSet = (fd: number): boolean => {
     return false
   }
 }
+
+/** The codes by which waiting for each of the epoll sets of this process fails; those of Node's other threads do not. */
+const waitForEpollSets = Effect.gen(function* () {
+  const sets = Fs.readdirSync("/proc/self/fd").map(Number).filter(isEpollSet)
+  const waits = yield* Effect.forEach(sets, (set) => start(waitFd(set)))
+  yield* turnsOfTheLoop
+  const codes = waits.flatMap((wait) => {
+    const exit = wait.pollUnsafe()
+    const error = exit === undefined ? undefined : Option.getOrUndefined(Exit.findErrorOption(exit))
+    return error?.reason._tag === "System" ? [error.reason.code] : []
+  })
+  return codes.sort()
+})
 
 /** Opens as many descriptors as there may be. */
 const exhaust = (): ReadonlyArray<number> => {

@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly descriptors?: number
 }
 
-/** It is killed after 15 seconds, which `signal` then tells. */
+/** It is killed after a minute, which `signal` then tells. */
 export const run = (source: URL, options: RunOptions = {}): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const node = [process.execPath, "--conditions=green-source", "--expose-gc", fileURLToPath(source)]
@@ -31,7 +31,7 @@ export const run = (source: URL, options: RunOptions = {}): Promise<Ended> =>
       ...process.env,
       NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../../.cache/compiled", import.meta.url))
     }
-    const child = spawn(command, args, { env, timeout: 15_000, killSignal: "SIGKILL" })
+    const child = spawn(command, args, { env, timeout: 60_000, killSignal: "SIGKILL" })
     const texts = { stdout: "", stderr: "" }
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8").on("data", (text: string) => {
