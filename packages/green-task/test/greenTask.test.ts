@@ -191,6 +191,11 @@ describe("greenTask", () => {
     assert.throws(() => greenTask.of(plain()), TypeError)
   })
 
+  it("what is no generator function is refused with a TypeError", () => {
+    // @ts-expect-error a number is no body
+    assert.throws(() => greenTask({}, 5), TypeError, "expected a generator function")
+  })
+
   it("a body that requires more than the runtime has does not compile", () => {
     class Narrow {
       declare readonly runtime: ManagedRuntime.ManagedRuntime<never, never>
