@@ -20,8 +20,13 @@ const most = 256
 
 type Outcome = Exit.Exit<Fd.Readiness, Fd.FdError>
 
-/** A waiter is in the list of its record until it is settled; then its outcome waits for delivery. */
-interface Waiter {
+/**
+ * A waiter is in the list of its record until it is settled; then its outcome waits for delivery.
+ *
+ * A class and not a literal: where most objects of a literal live long, as with thousands of idle waiters, V8 makes all
+ * of them in the old generation, and there the short-lived ones keep everything alive that they refer to.
+ */
+class Waiter {
   readonly record: Registration
   readonly interest: number
   readonly exclusive: boolean
@@ -29,7 +34,19 @@ interface Waiter {
   previous: Waiter | undefined
   next: Waiter | undefined
   outcome: Outcome | undefined
-  over: boolean
+  over = false
+
+  constructor(
+    record: Registration,
+    interest: number,
+    exclusive: boolean,
+    resume: Handler.Resume<Fd.Readiness, Fd.FdError>
+  ) {
+    this.record = record
+    this.interest = interest
+    this.exclusive = exclusive
+    this.resume = resume
+  }
 }
 
 /** What the set knows of one number, for as long as it means the same open file. */
@@ -107,16 +124,7 @@ export class EpollSet {
       resume(outcome)
       return Handler.nothingToWithdraw
     }
-    const waiter: Waiter = {
-      record,
-      interest,
-      exclusive,
-      resume,
-      previous: undefined,
-      next: undefined,
-      outcome: undefined,
-      over: false
-    }
+    const waiter = new Waiter(record, interest, exclusive, resume)
     this.#enlist(waiter)
     this.#resumeSettled()
     return () => this.#withdraw(waiter)
