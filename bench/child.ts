@@ -5,7 +5,7 @@ import type { Scale } from "./harness.ts"
 import { suites } from "./suites.ts"
 
 /** For figures. */
-const full: Scale = { warmUps: 3, rounds: 9, count: (full) => full }
+const full: Scale = { warmUps: 4, rounds: 21, count: (full) => full }
 
 /** Whether everything runs. The figures mean nothing. */
 const smoke: Scale = { warmUps: 0, rounds: 1, count: (full) => Math.max(2, Math.round(full / 1000)) }

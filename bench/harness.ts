@@ -56,8 +56,6 @@ export const alternate = async (
     for (let turn = 0; turn < sides.length; turn++) {
       const side = sides[(turn + round + scale.warmUps) % sides.length]
       if (side === undefined) continue
-      // What one side leaves behind is not collected at the cost of the next.
-      globalThis.gc?.()
       const figure = await side.round()
       if (round >= 0) figures.get(side)?.push(figure)
     }

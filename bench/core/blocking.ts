@@ -11,7 +11,7 @@ const waits = Effect.fnUntraced(function* (fd: number, times: number) {
 })
 
 export const measure: Measure = async (scale) => {
-  const times = scale.count(100_000)
+  const times = scale.count(50_000)
   const [ready = -1] = makeEvents(1, 1)
   const eventLoop = cpuSide("Green.layer", times, () =>
     Effect.runPromise(waits(ready, times).pipe(Effect.provide(Green.layer)))

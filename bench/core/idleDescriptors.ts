@@ -1,40 +1,34 @@
 /**
  * What an active pair of sockets costs while thousands of descriptors are watched that never become ready.
+ *
+ * Each side is a process of its own, and they take turns: what it takes to start and end so many fibers is not in it.
  */
-import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import { Green, WaitFd, waitFd } from "green-core"
-import { alternate, cpuSide, type Measure, ratioRow, type Scale, type Side } from "../harness.ts"
-import { close, makeEvents, makeSocketPair } from "./system.ts"
-import { waiting } from "./roundTrip.ts"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { alternate, type Measure, ratioRow, type Side } from "../harness.ts"
 
-const rows = Effect.fnUntraced(function* (scale: Scale) {
-  const trips = scale.count(50_000)
-  const run = Effect.runPromiseWith(yield* Effect.context<WaitFd>())
-  const ends = yield* makeSocketPair
-  const idle = makeEvents(scale.count(9_900), 0)
+const program = fileURLToPath(new URL("crowd.ts", import.meta.url))
 
-  const alone = cpuSide("none", trips, () =>
-    run(Effect.all([waiting(ends[0], true, trips), waiting(ends[1], false, trips)], { concurrency: 2, discard: true }))
-  )
-  const crowded: Side = {
-    name: `${idle.length} idle descriptors`,
-    round: () =>
-      run(
-        Effect.gen(function* () {
-          const fibers = yield* Effect.forEach(idle, (fd) =>
-            Effect.forkChild(Effect.ignore(waitFd(fd)), { startImmediately: true })
-          )
-          const cost = yield* Effect.promise(alone.round)
-          // Not by interruption, after which the set would still know them.
-          for (const fd of idle) yield* WaitFd.notifyClosing(fd)
-          yield* Fiber.awaitAll(fibers)
-          return cost
-        })
-      )
+export const measure: Measure = async (scale) => {
+  const trips = scale.count(20_000)
+  const side = (idle: number): Side & Disposable => {
+    const child = fork(program, [String(idle), String(trips)], { execArgv: process.execArgv })
+    const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`crowd.ts ended with ${code}`)))
+    return {
+      name: `${idle} idle descriptors`,
+      round: async () => {
+        const answer = Promise.race([once(child, "message"), ended])
+        child.send("round")
+        const [cost] = await answer
+        return Number(cost)
+      },
+      [Symbol.dispose]: () => void child.kill()
+    }
   }
-  const figures = yield* Effect.promise(() => alternate(scale, [alone, crowded]))
-  close([...ends, ...idle])
+  using alone = side(0)
+  using crowded = side(scale.count(9_900))
+  const figures = await alternate(scale, [alone, crowded])
   return [
     ratioRow({
       measure: `round trip, waitFd, ${crowded.name} watched`,
@@ -46,6 +40,4 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
       target: { relation: "<=", must: 1.15, aim: 1.05 }
     })
   ]
-})
-
-export const measure: Measure = (scale) => Effect.runPromise(rows(scale).pipe(Effect.provide(Green.layer)))
+}

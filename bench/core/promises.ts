@@ -15,7 +15,7 @@ const loop = Effect.fnUntraced(function* (times: number, one: () => Effect.Effec
 })
 
 const rows = Effect.fnUntraced(function* (scale: Scale) {
-  const times = scale.count(300_000)
+  const times = scale.count(100_000)
   const run = Effect.runPromiseWith(yield* Effect.context<Wait>())
   const side = (name: string, one: () => Effect.Effect<unknown, unknown, Wait>): Side =>
     cpuSide(name, times, () => run(loop(times, one)))

@@ -54,7 +54,7 @@ const socketTrips = (one: Net.Socket, other: Net.Socket, trips: number): Promise
   })
 
 const rows = Effect.fnUntraced(function* (scale: Scale) {
-  const trips = scale.count(50_000)
+  const trips = scale.count(20_000)
   const run = Effect.runPromiseWith(yield* Effect.context<WaitFd>())
   const ends = yield* makeSocketPair
   const [one, other] = yield* makeSocketPair
