@@ -119,7 +119,7 @@ const pull = (
     if (count === 0) return Cause.done()
     emptied = count < chunkSize
     if (chunks === "given" && count < chunkSize / 2) return Effect.succeed([bytes.slice(0, count)])
-    const chunk = bytes.subarray(0, count)
+    const chunk = count === chunkSize ? bytes : bytes.subarray(0, count)
     if (chunks === "given") bytes = allocate(chunkSize)
     else lent = true
     return Effect.succeed([chunk])
