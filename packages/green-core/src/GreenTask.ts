@@ -33,7 +33,7 @@ export interface GreenTask<out A, out E = never> extends Effect.Effect<A, E> {
   /** Waits for the end, however it comes. */
   readonly exit: Effect.Effect<Exit.Exit<A, E>>
   /** How it ended, or `undefined` while it has not. */
-  readonly poll: () => Exit.Exit<A, E> | undefined
+  poll(): Exit.Exit<A, E> | undefined
   /**
    * A promise of the value, made at the first use; it rejects with the squashed cause, as `Effect.runPromise`. Whoever
    * takes it answers for its rejection.
@@ -53,41 +53,6 @@ export interface GreenTask<out A, out E = never> extends Effect.Effect<A, E> {
 export type RunFork<in R = never, out ER = never> = <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E | ER>
 
 /**
- * What a task is made of: the greenlet that it runs in, how it is asked to end, which it does by completing, and the
- * context that it runs with, whose loggers tell of a failure that nobody asked for.
- *
- * @category models
- * @since 0.1.0
- */
-export interface MakeOptions {
-  readonly greenlet: Greenlet
-  readonly interrupt: () => void
-  readonly context: () => Context.Context<never>
-}
-
-/**
- * A new task and the way to complete it, which counts once.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Made<A, E> {
-  readonly task: GreenTask<A, E>
-  readonly complete: (exit: Exit.Exit<A, E>) => void
-}
-
-/**
- * Makes a task that its maker completes: for those who run work in their own way, as a pool does.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeUnsafe = <A, E>(options: MakeOptions): Made<A, E> => {
-  const task = new Task<A, E>(options)
-  return { task, complete: (exit) => task.complete(exit) }
-}
-
-/**
  * Starts an effect in a new greenlet, at once, by the given `runFork`. The caller need not be a fiber; the greenlet
  * that is running is the parent.
  *
@@ -98,22 +63,8 @@ export const startUnsafe = <A, E, R, ER = never>(
   effect: Effect.Effect<A, E, R>,
   runFork: RunFork<R, ER>
 ): GreenTask<A, E | ER> => {
-  const greenlet = new Identity.Identity(Identity.current())
-  let context = Context.empty()
-  const { complete, task } = makeUnsafe<A, E | ER>({
-    greenlet,
-    context: () => context,
-    interrupt: () => fiber.interruptUnsafe()
-  })
-  const program = Effect.withFiber((running) => {
-    context = running.context
-    return effect
-  })
-  const fiber = Identity.enter(greenlet, () => runFork(program))
-  fiber.addObserver((exit) => {
-    greenlet.ended = true
-    complete(exit)
-  })
+  const task = new Started<A, E | ER>(new Identity.Identity(Identity.current()))
+  task.start(effect, runFork)
   return task
 }
 
@@ -133,7 +84,7 @@ export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Gr
  * @category guards
  * @since 0.1.0
  */
-export const isGreenTask = (value: unknown): value is GreenTask<unknown, unknown> => value instanceof Task
+export const isGreenTask = (value: unknown): value is GreenTask<unknown, unknown> => value instanceof Class
 
 /**
  * Performs an effect in a new greenlet and joins it. Interrupting the caller interrupts it, and waits for its end.
@@ -146,25 +97,43 @@ export const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E
     Effect.flatMap(start(effect), (task) => Effect.onInterrupt(restore(task), () => task.interrupt))
   )
 
-class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
-  readonly _tag = "GreenTask"
-  readonly greenlet: Greenlet
-  readonly #context: () => Context.Context<never>
-  readonly #interrupt: () => void
+/**
+ * What every task is, to be extended by those who run work in their own way, as a pool does: they know the greenlet, how
+ * it is asked to end, and the context whose loggers tell of a failure that nobody asked for; and they complete it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export abstract class Class<A, E = never> extends Effectable.Class<A, E> implements GreenTask<A, E> {
+  abstract readonly greenlet: Greenlet
   #exit: Exit.Exit<A, E> | undefined
   #observers: Set<(exit: Exit.Exit<A, E>) => void> | undefined
   #promise: Promise<A> | undefined
   #asked = false
 
-  constructor(options: MakeOptions) {
-    super()
-    this.greenlet = options.greenlet
-    this.#context = options.context
-    this.#interrupt = options.interrupt
+  /** The context that the task runs with. */
+  protected abstract readonly context: Context.Context<never>
+
+  /** Asks the work to end, which it does by completing. Called only while it has not. */
+  protected abstract interruptUnsafe(): void
+
+  /** Ends the task and resumes who has joined it. Counts once. */
+  protected completeUnsafe(exit: Exit.Exit<A, E>): void {
+    if (this.#exit !== undefined) return
+    this.#exit = exit
+    const observers = this.#observers
+    this.#observers = undefined
+    observers?.forEach((observer) => observer(exit))
+    if (Exit.isFailure(exit) && !this.#asked && !Cause.hasInterruptsOnly(exit.cause)) this.#report(exit.cause)
+  }
+
+  get _tag(): "GreenTask" {
+    return "GreenTask"
   }
 
   override asEffect(): Effect.Effect<A, E> {
-    return Effect.flatten(this.exit)
+    this.#asked = true
+    return this.#exit ?? Effect.flatten(this.exit)
   }
 
   get exit(): Effect.Effect<Exit.Exit<A, E>> {
@@ -174,7 +143,7 @@ class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
     })
   }
 
-  readonly poll = (): Exit.Exit<A, E> | undefined => {
+  poll(): Exit.Exit<A, E> | undefined {
     this.#asked = true
     return this.#exit
   }
@@ -187,18 +156,9 @@ class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
 
   get interrupt(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.#exit === undefined) this.#interrupt()
+      if (this.#exit === undefined) this.interruptUnsafe()
       return Effect.asVoid(this.exit)
     })
-  }
-
-  complete(exit: Exit.Exit<A, E>): void {
-    if (this.#exit !== undefined) return
-    this.#exit = exit
-    const observers = this.#observers
-    this.#observers = undefined
-    observers?.forEach((observer) => observer(exit))
-    if (Exit.isFailure(exit) && !this.#asked && !Cause.hasInterruptsOnly(exit.cause)) this.#report(exit.cause)
   }
 
   #observe(observer: (exit: Exit.Exit<A, E>) => void): () => void {
@@ -219,6 +179,35 @@ class Task<A, E> extends Effectable.Class<A, E> implements GreenTask<A, E> {
         ? Effect.void
         : Effect.logWithLevel(level)("a green task failed, and nobody joined it", cause)
     })
-    setImmediate(() => Effect.runForkWith(this.#context())(report))
+    setImmediate(() => Effect.runForkWith(this.context)(report))
+  }
+}
+
+/** A task that a fiber of its own runs, from the beginning. */
+class Started<A, E> extends Class<A, E> {
+  readonly greenlet: Identity.Identity
+  #fiber: Fiber.Fiber<A, E> | undefined
+  protected context: Context.Context<never> = Context.empty()
+
+  constructor(greenlet: Identity.Identity) {
+    super()
+    this.greenlet = greenlet
+  }
+
+  start<E1 extends E, ER extends E, R>(effect: Effect.Effect<A, E1, R>, runFork: RunFork<R, ER>): void {
+    const program = Effect.withFiber<A, E1, R>((running) => {
+      this.context = running.context
+      return effect
+    })
+    const fiber: Fiber.Fiber<A, E> = Identity.enter(this.greenlet, () => runFork(program))
+    this.#fiber = fiber
+    fiber.addObserver((exit) => {
+      this.greenlet.ended = true
+      this.completeUnsafe(exit)
+    })
+  }
+
+  protected interruptUnsafe(): void {
+    this.#fiber?.interruptUnsafe()
   }
 }

@@ -3,11 +3,13 @@
  *
  * A greenlet is what a green program runs in: the fiber started by `runInGreenlet`, `greenTask` or a pool, with all
  * that it forks. It is an identity, nothing more: it is carried by the asynchronous context, so plain functions and
- * async functions called from a program know their greenlet too. Starting one is `GreenTask`'s.
+ * async functions called from a program know their greenlet too. Starting one is `GreenTask`'s; `Class` and the two
+ * functions at the end are for those who run work in their own way, as a pool does.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type { AsyncResource } from "node:async_hooks"
 import * as Identity from "./internal/greenlet.ts"
 
 /**
@@ -46,3 +48,34 @@ export const current: Effect.Effect<Greenlet> = Effect.sync(Identity.current)
  * @since 0.1.0
  */
 export const currentUnsafe: () => Greenlet = Identity.current
+
+/**
+ * The identity itself, to be extended by those who start greenlets and keep something with each. `ended` is theirs to
+ * set.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Class: new (parent: Greenlet | undefined) => Greenlet & { ended: boolean } = Identity.Identity
+
+/**
+ * Calls the function in a greenlet: what it starts stays in it.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const enterUnsafe: <A>(greenlet: Greenlet, f: () => A) => A = Identity.enter
+
+/**
+ * Calls the function in a greenlet, and otherwise in the asynchronous context in which the resource was made, with
+ * `self` as its argument.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const enterFromUnsafe: <Self, A>(
+  resource: AsyncResource,
+  greenlet: Greenlet,
+  f: (self: Self) => A,
+  self: Self
+) => A = Identity.enterFrom

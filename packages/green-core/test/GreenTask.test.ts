@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { Greenlet, GreenTask } from "green-core"
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import { expectTypeOf } from "vitest"
 
 class Config extends Context.Service<Config, string>()("test/Config") {}
@@ -158,24 +159,47 @@ describe("GreenTask", () => {
     })
   )
 
-  it.effect("a task made by its maker is completed once", () =>
+  it.effect("a task of its maker's own class is completed once, and asked once to end", () =>
     Effect.gen(function* () {
-      let asked = 0
-      const { complete, task } = GreenTask.makeUnsafe<number, string>({
-        greenlet: Greenlet.main,
-        context: () => Context.empty(),
-        interrupt: () => {
-          asked++
-          complete(Exit.interrupt())
+      class Own extends GreenTask.Class<number, string> {
+        readonly greenlet = Greenlet.main
+        protected readonly context = Context.empty()
+        asked = 0
+
+        protected interruptUnsafe(): void {
+          this.asked++
+          this.complete(Exit.interrupt())
         }
-      })
+
+        complete(exit: Exit.Exit<number, string>): void {
+          this.completeUnsafe(exit)
+        }
+      }
+      const task = new Own()
       yield* task.interrupt
-      complete(Exit.succeed(2))
+      yield* task.interrupt
+      task.complete(Exit.succeed(2))
       const exit = task.poll()
       assert.isTrue(exit !== undefined && Exit.isFailure(exit))
-      assert.strictEqual(asked, 1)
+      assert.strictEqual(task.asked, 1)
+      assert.isTrue(GreenTask.isGreenTask(task))
     })
   )
+
+  it("a maker enters a greenlet of its own, in the asynchronous context that was kept", () => {
+    const storage = new AsyncLocalStorage<string>()
+    const greenlet = new Greenlet.Class(Greenlet.main)
+    const seen = () => [Greenlet.currentUnsafe() === greenlet, storage.getStore()] as const
+    const kept = storage.run("kept", () => new AsyncResource("test"))
+    storage.run("caller's", () => {
+      assert.deepStrictEqual(Greenlet.enterUnsafe(greenlet, seen), [true, "caller's"])
+      assert.deepStrictEqual(
+        Greenlet.enterFromUnsafe(kept, greenlet, () => seen(), undefined),
+        [true, "kept"]
+      )
+      assert.deepStrictEqual(seen(), [false, "caller's"])
+    })
+  })
 
   it("requirements are those of the effect, and a runFork must provide them", () => {
     const needs = Effect.andThen(Effect.void, Config)
