@@ -1,0 +1,7 @@
+/**
+ * Pools of greenlets, and web applications that run in one.
+ *
+ * @since 0.1.0
+ */
+export * as GreenPool from "./GreenPool.ts"
+export { PoolClosed, PoolFull, PoolOptionError, SourceError, TaskDropped } from "./PoolError.ts"

@@ -1,0 +1,29 @@
+/**
+ * The task of one item of `map` and its kin.
+ */
+import type * as Exit from "effect/Exit"
+import type { TaskDropped } from "../PoolError.ts"
+import { Task } from "./Task.ts"
+
+/** How many items are read beyond those that have a worker. */
+export const readAhead = 2
+
+/** A task whose maker is told of its end. */
+export class Item<A, E, R> extends Task<A, E, R> {
+  readonly #told: (exit: Exit.Exit<A, E | TaskDropped>, item: Item<A, E, R>) => void
+
+  constructor(
+    told: (exit: Exit.Exit<A, E | TaskDropped>, item: Item<A, E, R>) => void,
+    ...task: ConstructorParameters<typeof Task<A, E, R>>
+  ) {
+    super(...task)
+    this.#told = told
+    // Its failure is the maker's matter.
+    this.poll()
+  }
+
+  protected override completeUnsafe(exit: Exit.Exit<A, E | TaskDropped>): void {
+    super.completeUnsafe(exit)
+    this.#told(exit, this)
+  }
+}

@@ -1,0 +1,433 @@
+/**
+ * The workers of a pool: which job starts when.
+ *
+ * It counts, and keeps the order; it knows nothing of Effects. A worker is no object, only a number: how many jobs may
+ * run at once, and how many have. Everything happens in `advance`, a flat loop: what a job does while it starts or ends
+ * may come back here.
+ */
+import type { Greenlet } from "green-core"
+import type { Job } from "./Job.ts"
+import { JobQueue } from "./JobQueue.ts"
+import type { Rate } from "./Rate.ts"
+import { Slot, type Turn } from "./Slot.ts"
+
+export interface WorkersOptions {
+  readonly maxWorkers: number
+  readonly capacity: number
+  /** How many jobs of one key may run at once. */
+  readonly keyLimit: number
+  readonly rate: Rate | undefined
+  /** The greenlet that the jobs' greenlets come from. */
+  readonly parent: Greenlet.Greenlet
+  /** In milliseconds. */
+  readonly now: () => number
+  /** Calls back after so many milliseconds. */
+  readonly sleep: (milliseconds: number, wake: () => void) => void
+  /** Calls back after the others that are ready to run, timers and input among them, had their turn. */
+  readonly yieldNow: (next: () => void) => void
+}
+
+/** Somebody who waits for a place in the queue. */
+export interface Candidate {
+  readonly job: Job
+  readonly priority: number
+  readonly admitted: () => void
+  readonly refused: () => void
+}
+
+/** Somebody who waits until something is true of the pool. */
+export interface Condition {
+  readonly holds: () => boolean
+  readonly resume: () => void
+}
+
+interface Key {
+  running: number
+  /** Those that have been first in the queue while the key had all that it may. */
+  readonly parked: JobQueue
+}
+
+/** So many jobs start between two looks at the clock. */
+const glance = 8
+/** So many milliseconds may pass before timers and input get their turn. */
+const patience = 2
+
+export class Workers {
+  readonly parent: Greenlet.Greenlet
+  readonly capacity: number
+  readonly #options: WorkersOptions
+  readonly #queue = new JobQueue()
+  readonly #working = new JobQueue()
+  readonly #keys = new Map<unknown, Key>()
+  readonly #candidates = new Set<Candidate>()
+  readonly #conditions = new Set<Condition>()
+  /** Slots that are free for a turn, and somebody waits for one. */
+  readonly #lending = new Set<Slot>()
+  /** Slots in which somebody waits for the pool to be empty, with those that wait for them. */
+  readonly #draining = new Map<Slot, number>()
+  maxWorkers: number
+  size = 0
+  running = 0
+  queued = 0
+  closed = false
+  paused = false
+  #order = 0
+  #advancing = false
+  #yielded = false
+  #asleep = false
+  #starts = 0
+  /** When the turn of the loop began in which jobs start; 0 if that is not known. */
+  #turn = 0
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    this.parent = options.parent
+    this.capacity = options.capacity
+    this.maxWorkers = options.maxWorkers
+  }
+
+  /** Whether nobody is queued or runs, save those who ask. */
+  get drained(): boolean {
+    return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#draining.size
+  }
+
+  /** The slot, of this pool, that the greenlet runs in. */
+  slotOf(greenlet: Greenlet.Greenlet | undefined): Slot | undefined {
+    for (; greenlet !== undefined; greenlet = greenlet.parent) {
+      if (greenlet instanceof Slot && greenlet.workers === this && !greenlet.deserted) return greenlet
+    }
+    return undefined
+  }
+
+  /** Starts the job or queues it; answers whether there was room. */
+  admit(job: Job, priority: number): boolean {
+    if (this.#startable(job)) {
+      this.#options.rate?.started(this.#options.now())
+      this.#begin(job, undefined)
+      return true
+    }
+    if (this.queued >= this.capacity) return false
+    this.#enqueue(job, priority)
+    return true
+  }
+
+  /** Admits the job as soon as there is room, after those who have waited longer. */
+  await(candidate: Candidate): void {
+    this.#candidates.add(candidate)
+  }
+
+  giveUp(candidate: Candidate): void {
+    this.#candidates.delete(candidate)
+  }
+
+  /** Makes room: whom it costs the place, if anybody is queued. */
+  dropOldest(): boolean {
+    let victim = this.#queue.leastUrgent
+    for (const { parked } of this.#keys.values()) {
+      const other = parked.leastUrgent
+      if (other?.lane === undefined) continue
+      const below = victim?.lane === undefined ? 1 : victim.lane.priority - other.lane.priority
+      if (victim === undefined || below > 0 || (below === 0 && other.order < victim.order)) victim = other
+    }
+    if (victim === undefined) return false
+    this.#dequeue(victim)
+    victim.drop("outrun")
+    return true
+  }
+
+  /** Takes a queued job out; answers whether it was queued. */
+  remove(job: Job): boolean {
+    if (!this.#isQueued(job)) return false
+    this.#dequeue(job)
+    this.advance()
+    return true
+  }
+
+  /** Takes out all that is queued: how many. */
+  clear(): number {
+    const dropped = [...this.#queue]
+    for (const { parked } of this.#keys.values()) dropped.push(...parked)
+    for (const job of dropped) this.#dequeue(job)
+    for (const job of dropped) job.drop("interrupted")
+    this.advance()
+    return dropped.length
+  }
+
+  /** Puts a queued job behind those of the priority; answers whether it was queued. */
+  setPriority(job: Job, priority: number): boolean {
+    const lane = job.lane
+    if (lane === undefined || lane.queue === this.#working) return false
+    lane.queue.remove(job, lane)
+    job.order = this.#order++
+    lane.queue.add(job, priority)
+    return true
+  }
+
+  resize(maxWorkers: number): void {
+    this.maxWorkers = maxWorkers
+    this.size = Math.max(this.running, Math.min(this.size, maxWorkers))
+    this.advance()
+  }
+
+  pause(): void {
+    this.paused = !this.closed
+  }
+
+  unpause(): void {
+    this.paused = false
+    this.advance()
+  }
+
+  /** Takes no more. What is queued goes on with the next `advance`. */
+  close(): void {
+    this.closed = true
+    this.paused = false
+    this.size = this.running
+    const refused = [...this.#candidates]
+    this.#candidates.clear()
+    for (const candidate of refused) candidate.refused()
+  }
+
+  interrupt(): void {
+    for (const job of [...this.#working]) job.interruptUnsafe()
+  }
+
+  /** Resumes once the condition holds, until it is withdrawn. */
+  when(condition: Condition): () => void {
+    this.#conditions.add(condition)
+    return () => this.#conditions.delete(condition)
+  }
+
+  /** Somebody in the slot waits for the pool to be empty, which those inside of it need not be. */
+  drain(slot: Slot): void {
+    for (let each: Slot | undefined = slot; each !== undefined; each = each.host) {
+      this.#draining.set(each, (this.#draining.get(each) ?? 0) + 1)
+    }
+  }
+
+  undrain(slot: Slot): void {
+    for (let each: Slot | undefined = slot; each !== undefined; each = each.host) {
+      const count = this.#draining.get(each) ?? 1
+      if (count === 1) this.#draining.delete(each)
+      else this.#draining.set(each, count - 1)
+    }
+  }
+
+  /** Takes a certain job out of the queue, for a turn in the slot, if it may start. */
+  takeOut(job: Job, slot: Slot): boolean {
+    if (!this.#isQueued(job) || (!slot.holds(job.key) && this.#exhausted(job.key)) || !this.#inTime()) return false
+    this.#dequeue(job)
+    this.#options.rate?.started(this.#options.now())
+    return true
+  }
+
+  /** A turn for whatever is first in the queue. */
+  readonly anyTurn: Turn = { take: () => (this.paused ? undefined : this.#next()) }
+
+  lend(slot: Slot): void {
+    this.#lending.add(slot)
+  }
+
+  keep(slot: Slot): void {
+    this.#lending.delete(slot)
+  }
+
+  /**
+   * Whether the caller, who starts one job after the other, is to stop, since timers and input have waited long enough.
+   * Then `next` is called after their turn.
+   */
+  yields(next: () => void): boolean {
+    const overdue = this.#overdue()
+    if (overdue) this.#options.yieldNow(next)
+    return overdue
+  }
+
+  /** Gives back what the slot's job had. Whoever calls it calls `advance` when he has told of the end. */
+  release(slot: Slot): void {
+    const { host, job, key } = slot
+    if (job?.lane !== undefined) this.#working.remove(job, job.lane)
+    if (key !== undefined) this.#release(key)
+    if (host !== undefined) return
+    this.running--
+    if (this.closed || this.size > this.maxWorkers) this.size--
+  }
+
+  /** Starts what may start, and resumes who has waited for it. */
+  advance(): void {
+    if (this.#advancing) return
+    this.#advancing = true
+    try {
+      do {
+        while (this.#startOne());
+      } while (this.#admitOne() || this.#resumeWaiting())
+    } finally {
+      this.#advancing = false
+    }
+  }
+
+  #startOne(): boolean {
+    if (this.#yielded) return false
+    const turn = this.#lending.size > 0
+    if (!turn && (this.queued === 0 || this.paused || this.running >= this.maxWorkers)) return false
+    if (this.#overdue()) {
+      this.#yield()
+      return false
+    }
+    for (const host of this.#lending) {
+      const job = host.take()
+      if (job === undefined) continue
+      this.#lending.delete(host)
+      this.#begin(job, host)
+      return true
+    }
+    if (this.paused || this.running >= this.maxWorkers) return false
+    const job = this.#next()
+    if (job !== undefined) this.#begin(job, undefined)
+    return job !== undefined
+  }
+
+  #admitOne(): boolean {
+    if (this.#candidates.size === 0) return false
+    for (const candidate of this.#candidates) {
+      if (!this.admit(candidate.job, candidate.priority)) return false
+      this.#candidates.delete(candidate)
+      candidate.admitted()
+      return true
+    }
+    return false
+  }
+
+  /** All that hold at this moment: who is resumed may change what the next one waits for. */
+  #resumeWaiting(): boolean {
+    if (this.#conditions.size === 0) return false
+    const holding = [...this.#conditions].filter((condition) => condition.holds())
+    for (const condition of holding) this.#conditions.delete(condition)
+    for (const condition of holding) condition.resume()
+    return holding.length > 0
+  }
+
+  #begin(job: Job, host: Slot | undefined): void {
+    const slot = job.slot
+    slot.job = job
+    slot.host = host
+    if (job.key !== undefined && host?.holds(job.key) !== true) {
+      slot.key = job.key
+      this.#key(job.key).running++
+    }
+    if (host === undefined) {
+      this.running++
+      if (this.running > this.size) this.size = this.running
+    }
+    this.#working.append(job)
+    job.start()
+  }
+
+  #startable(job: Job): boolean {
+    return (
+      this.queued === 0 &&
+      this.running < this.maxWorkers &&
+      !this.paused &&
+      !this.#yielded &&
+      !this.#exhausted(job.key) &&
+      this.#inTime()
+    )
+  }
+
+  #enqueue(job: Job, priority: number): void {
+    job.order = this.#order++
+    this.#queue.add(job, priority)
+    this.queued++
+    this.advance()
+  }
+
+  #isQueued(job: Job): boolean {
+    return job.lane !== undefined && job.lane.queue !== this.#working
+  }
+
+  #dequeue(job: Job): void {
+    const lane = job.lane
+    if (lane === undefined) return
+    lane.queue.remove(job, lane)
+    this.queued--
+    if (lane.queue !== this.#queue) this.#forget(job.key)
+  }
+
+  /** The first in the queue that may start, taken out of it. */
+  #next(): Job | undefined {
+    if (this.queued === 0 || !this.#inTime()) return undefined
+    for (;;) {
+      const job = this.#queue.first
+      if (job?.lane === undefined) return undefined
+      const { priority } = job.lane
+      this.#queue.remove(job, job.lane)
+      if (!this.#exhausted(job.key)) {
+        this.queued--
+        this.#options.rate?.started(this.#options.now())
+        return job
+      }
+      this.#key(job.key).parked.add(job, priority)
+    }
+  }
+
+  #exhausted(key: unknown): boolean {
+    return key !== undefined && (this.#keys.get(key)?.running ?? 0) >= this.#options.keyLimit
+  }
+
+  #key(name: unknown): Key {
+    let key = this.#keys.get(name)
+    if (key === undefined) this.#keys.set(name, (key = { running: 0, parked: new JobQueue() }))
+    return key
+  }
+
+  /** One of the key has ended: the next of it is back in the queue, where it has been before. */
+  #release(name: unknown): void {
+    const key = this.#key(name)
+    key.running--
+    const job = key.parked.first
+    if (job?.lane !== undefined) {
+      const { priority } = job.lane
+      key.parked.remove(job, job.lane)
+      this.#queue.putBack(job, priority)
+    }
+    this.#forget(name)
+  }
+
+  #forget(name: unknown): void {
+    const key = this.#keys.get(name)
+    if (key?.running === 0 && key.parked.length === 0) this.#keys.delete(name)
+  }
+
+  /** Whether one more may start by the rate; if not, it is looked again when one may. */
+  #inTime(): boolean {
+    const delay = this.#options.rate?.delay(this.#options.now()) ?? 0
+    if (delay === 0) return true
+    if (!this.#asleep) {
+      this.#asleep = true
+      this.#options.sleep(delay, () => {
+        this.#asleep = false
+        this.advance()
+      })
+    }
+    return false
+  }
+
+  /** Whether so much has started from the queue, with nothing else in between, that timers and input have to wait. */
+  #overdue(): boolean {
+    if (++this.#starts % glance !== 0) return false
+    const now = performance.now()
+    if (this.#turn > 0) return now - this.#turn > patience
+    this.#turn = now
+    this.#options.yieldNow(() => {
+      this.#turn = 0
+    })
+    return false
+  }
+
+  #yield(): void {
+    this.#yielded = true
+    this.#options.yieldNow(() => {
+      this.#yielded = false
+      this.advance()
+    })
+  }
+}
