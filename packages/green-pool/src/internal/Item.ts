@@ -1,12 +1,9 @@
 /**
- * The task of one item of `map` and its kin.
+ * The task of one item of `imap`.
  */
 import type * as Exit from "effect/Exit"
 import type { TaskDropped } from "../PoolError.ts"
 import { Task } from "./Task.ts"
-
-/** How many items are read beyond those that have a worker. */
-export const readAhead = 2
 
 /** A task whose maker is told of its end. */
 export class Item<A, E, R> extends Task<A, E, R> {

@@ -1,32 +1,40 @@
 /**
- * `map` over what is read without waiting: no fiber of its own, and no more items in memory than run, and two.
+ * `map` over what is read without waiting: no fiber of its own, no handles, and no more items in memory than run, and
+ * two.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { Greenlet } from "green-core"
 import type { AsyncResource } from "node:async_hooks"
-import { PoolClosed, SourceError, type TaskDropped } from "../PoolError.ts"
-import { Item, readAhead } from "./Item.ts"
-import type { Candidate, Workers } from "./Workers.ts"
+import { PoolClosed, SourceError, TaskDropped } from "../PoolError.ts"
+import type { Job } from "./Job.ts"
+import type { Lane } from "./JobQueue.ts"
+import * as Nest from "./Nest.ts"
+import { type Candidate, readAhead, type Workers } from "./Workers.ts"
 
 /** What a mapping fails with besides the errors of its items. */
-export type Failure = SourceError | PoolClosed | TaskDropped
+type Failure = SourceError | PoolClosed | TaskDropped
 
-export interface MappingOptions {
+export interface MappingOptions<I, A, E, R> {
+  readonly workers: Workers
+  readonly work: (item: I, index: number) => Effect.Effect<A, E, R>
+  readonly context: Context.Context<R>
+  /** The asynchronous context of who has called. */
+  readonly submitter: AsyncResource
   readonly priority: number
   readonly key: unknown
   readonly discard: boolean
+  readonly done: (exit: Exit.Exit<Array<A>, E | Failure>) => void
 }
 
 export class Mapping<I, A, E, R> {
-  readonly #workers: Workers
+  readonly options: MappingOptions<I, A, E, R>
+  readonly runFork: <B, F>(effect: Effect.Effect<B, F, R>) => Fiber.Fiber<B, F>
   readonly #items: Iterator<I>
-  readonly #work: (item: I, index: number) => Effect.Effect<A, E, R>
-  readonly #context: Context.Context<R>
-  readonly #submitter: AsyncResource
-  readonly #options: MappingOptions
   readonly #results: Array<A> = []
-  readonly #active = new Set<Item<A, E, R>>()
+  readonly #active: Array<ItemJob<I, A, E, R>> = []
   #done: (exit: Exit.Exit<Array<A>, E | Failure>) => void
   #failure: Exit.Exit<never, E | Failure> | undefined
   #candidate: Candidate | undefined
@@ -36,22 +44,11 @@ export class Mapping<I, A, E, R> {
   #resting = false
   #over = false
 
-  constructor(
-    workers: Workers,
-    items: Iterable<I>,
-    work: (item: I, index: number) => Effect.Effect<A, E, R>,
-    context: Context.Context<R>,
-    submitter: AsyncResource,
-    options: MappingOptions,
-    done: (exit: Exit.Exit<Array<A>, E | Failure>) => void
-  ) {
-    this.#workers = workers
+  constructor(items: Iterable<I>, options: MappingOptions<I, A, E, R>) {
+    this.options = options
+    this.runFork = Effect.runForkWith(options.context)
     this.#items = items[Symbol.iterator]()
-    this.#work = work
-    this.#context = context
-    this.#submitter = submitter
-    this.#options = options
-    this.#done = done
+    this.#done = options.done
   }
 
   /** Reads on, as far as there are workers for it. */
@@ -60,7 +57,7 @@ export class Mapping<I, A, E, R> {
     this.#reading = true
     while (this.#mayRead()) this.#readOne()
     this.#reading = false
-    if (this.#active.size > 0 || this.#resting || this.#candidate !== undefined) return
+    if (this.#active.length > 0 || this.#resting || this.#candidate !== undefined) return
     if (!this.#exhausted && this.#failure === undefined) return
     this.#over = true
     this.#done(this.#failure ?? Exit.succeed(this.#results))
@@ -74,6 +71,19 @@ export class Mapping<I, A, E, R> {
     })
   }
 
+  /** An item has ended. */
+  ended(job: ItemJob<I, A, E, R>, exit: Exit.Exit<A, E | TaskDropped>): void {
+    const last = this.#active.pop()
+    if (last !== undefined && last !== job) {
+      this.#active[job.place] = last
+      last.place = job.place
+    }
+    if (exit._tag === "Success") {
+      if (!this.options.discard) this.#results[job.index] = exit.value
+    } else if (this.#failure === undefined) this.#stop(Exit.failCause(exit.cause))
+    this.advance()
+  }
+
   #stop(failure: Exit.Exit<never, E | Failure>): void {
     if (this.#failure === undefined) {
       this.#failure = failure
@@ -81,18 +91,19 @@ export class Mapping<I, A, E, R> {
     }
     if (this.#candidate !== undefined) {
       const { job } = this.#candidate
-      this.#workers.giveUp(this.#candidate)
+      this.options.workers.giveUp(this.#candidate)
       this.#candidate = undefined
       job.drop("interrupted")
     }
-    for (const item of [...this.#active]) item.interruptUnsafe()
+    for (const job of [...this.#active]) job.interruptUnsafe()
     this.advance()
   }
 
   #mayRead(): boolean {
     if (this.#exhausted || this.#failure !== undefined || this.#candidate !== undefined) return false
-    if (this.#active.size >= this.#workers.maxWorkers + readAhead) return false
-    this.#resting = this.#workers.yields(() => {
+    const { workers } = this.options
+    if (this.#active.length >= workers.maxWorkers + readAhead) return false
+    this.#resting = workers.yields(() => {
       this.#resting = false
       this.advance()
     })
@@ -112,35 +123,20 @@ export class Mapping<I, A, E, R> {
       this.#exhausted = true
       return
     }
-    if (this.#workers.closed) {
+    if (this.options.workers.closed) {
       this.#failure = Exit.fail(new PoolClosed())
       this.#close()
       return
     }
-    this.#start(step.value, this.#read++)
+    const job = new ItemJob(this, step.value, this.#read++)
+    job.place = this.#active.push(job) - 1
+    if (!this.options.workers.admit(job, this.options.priority)) this.#wait(job)
   }
 
-  #start(value: I, index: number): void {
-    const { discard, key, priority } = this.#options
-    const item = new Item<A, E, R>(
-      (exit, item) => {
-        this.#active.delete(item)
-        if (Exit.isFailure(exit)) {
-          if (this.#failure === undefined) this.#stop(Exit.failCause(exit.cause))
-        } else if (!discard) this.#results[index] = exit.value
-        this.advance()
-      },
-      this.#workers,
-      this.#work(value, index),
-      this.#context,
-      key,
-      this.#submitter
-    )
-    this.#active.add(item)
-    if (this.#workers.admit(item, priority)) return
+  #wait(job: ItemJob<I, A, E, R>): void {
     this.#candidate = {
-      job: item,
-      priority,
+      job,
+      priority: this.options.priority,
       admitted: () => {
         this.#candidate = undefined
         this.advance()
@@ -148,10 +144,10 @@ export class Mapping<I, A, E, R> {
       refused: () => {
         this.#candidate = undefined
         this.#failure ??= Exit.fail(new PoolClosed())
-        item.drop("interrupted")
+        job.drop("interrupted")
       }
     }
-    this.#workers.await(this.#candidate)
+    this.options.workers.await(this.#candidate)
   }
 
   #close(): void {
@@ -162,5 +158,68 @@ export class Mapping<I, A, E, R> {
     } catch {
       // The failure that ends the mapping came before.
     }
+  }
+}
+
+/** One item, which nobody has a handle of. */
+class ItemJob<I, A, E, R> implements Job {
+  order = 0
+  lane: Lane | undefined = undefined
+  next: Job | undefined = undefined
+  previous: Job | undefined = undefined
+  nest: Nest.Nest | undefined = undefined
+  ended = false
+  readonly workers: Workers
+  readonly key: unknown
+  /** Where it is among those that have not ended. */
+  place = 0
+  readonly index: number
+  readonly #item: I
+  readonly #mapping: Mapping<I, A, E, R>
+  #fiber: Fiber.Fiber<A, E> | "to be interrupted" | undefined = undefined
+
+  constructor(mapping: Mapping<I, A, E, R>, item: I, index: number) {
+    this.workers = mapping.options.workers
+    this.key = mapping.options.key
+    this.index = index
+    this.#item = item
+    this.#mapping = mapping
+  }
+
+  get parent(): Greenlet.Greenlet {
+    return Nest.hostOf(this) ?? this.workers.parent
+  }
+
+  start(): void {
+    Greenlet.enterFromUnsafe(this.#mapping.options.submitter, this, ItemJob.#fork, this)
+  }
+
+  drop(why: "interrupted" | "outrun"): void {
+    this.#mapping.ended(this, why === "outrun" ? Exit.fail(new TaskDropped()) : Exit.interrupt())
+  }
+
+  interruptUnsafe(): void {
+    if (this.workers.remove(this)) this.drop("interrupted")
+    else if (typeof this.#fiber === "object") this.#fiber.interruptUnsafe()
+    else this.#fiber = "to be interrupted"
+  }
+
+  static readonly #fork = <I, A, E, R>(job: ItemJob<I, A, E, R>): void => {
+    const mapping = job.#mapping
+    let effect: Effect.Effect<A, E, R>
+    try {
+      effect = mapping.options.work(job.#item, job.index)
+    } catch (defect) {
+      effect = Effect.die(defect)
+    }
+    const fiber = mapping.runFork(effect)
+    if (job.#fiber === "to be interrupted") fiber.interruptUnsafe()
+    job.#fiber = fiber
+    fiber.addObserver((exit) => {
+      job.ended = true
+      Nest.leave(job)
+      mapping.ended(job, exit)
+      job.workers.advance()
+    })
   }
 }

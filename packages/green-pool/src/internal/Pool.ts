@@ -28,7 +28,7 @@ import { exits, toStream } from "./imap.ts"
 import { Mapping } from "./Mapping.ts"
 import { isTraced, PoolMetrics, withSpan } from "./observe.ts"
 import { Rate } from "./Rate.ts"
-import { Slot } from "./Slot.ts"
+import * as Nest from "./Nest.ts"
 import { captureAsync, inTurn, Task } from "./Task.ts"
 import { Workers } from "./Workers.ts"
 
@@ -104,7 +104,7 @@ export class Pool implements GreenPool<Overflow> {
   }
 
   get inGreenWorker(): boolean {
-    return this.#slot !== undefined
+    return this.#current !== undefined
   }
 
   submit<A, E, R, Options extends SubmitOptions = {}>(
@@ -113,7 +113,7 @@ export class Pool implements GreenPool<Overflow> {
   ): Effect.Effect<GreenTask.GreenTask<A, E | Dropped<Overflow> | TimedOut<Options>>, PoolClosed | Refused<Overflow>, R>
   submit(effect: AnyEffect, options?: SubmitOptions): Effect.Effect<AnyTask, PoolClosed | PoolFull, unknown> {
     return Effect.contextWith((context: Context.Context<unknown>) => {
-      const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key)
+      const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key, captureAsync())
       return Effect.as(this.#admit(task, options), task)
     })
   }
@@ -124,8 +124,8 @@ export class Pool implements GreenPool<Overflow> {
   ): Effect.Effect<A, E | PoolClosed | Refused<Overflow> | Dropped<Overflow> | TimedOut<Options>, R>
   run(effect: AnyEffect, options?: SubmitOptions): AnyEffect {
     return Effect.suspend(() => {
-      const slot = this.#slot
-      if (slot !== undefined) return this.#runIn(slot, effect, options)
+      const job = this.#current
+      if (job !== undefined) return this.#runIn(job, effect, options)
       return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(restore(this.submit(effect, options)), (task) => joined(task, restore))
       )
@@ -139,7 +139,7 @@ export class Pool implements GreenPool<Overflow> {
   submitUnsafe(effect: Effect.Effect<unknown, unknown>, options?: SubmitOptions): AnyTask {
     if (this.workers.closed) throw this.#reject(new PoolClosed())
     const context = this.#context
-    const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key)
+    const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key, captureAsync())
     if (!this.#enter(task, options)) throw this.#reject(new PoolFull({ queued: this.workers.queued }))
     return task
   }
@@ -161,25 +161,28 @@ export class Pool implements GreenPool<Overflow> {
   map(input: Input, work: Work, options?: SubmitOptions & { readonly discard?: boolean }): AnyEffect {
     const discard = options?.discard === true
     return Effect.contextWith((context: Context.Context<unknown>) => {
-      if (Stream.isStream(input) || !(Symbol.iterator in input) || this.#slot !== undefined) {
+      if (Stream.isStream(input) || !(Symbol.iterator in input) || this.#current !== undefined) {
         const results = this.#results(input, work, options, true)
         return discard ? Stream.runDrain(results) : Stream.runCollect(results)
       }
       return Effect.callback<unknown, unknown>((resume) => {
-        const mapping = new Mapping(
-          this.workers,
-          input,
-          (item, index) =>
-            this.#work(
-              Effect.suspend(() => work(item, index)),
-              context,
-              options
-            ),
+        const mapping = new Mapping(input, {
+          workers: this.workers,
+          work: this.#isPlain(context, options)
+            ? work
+            : (item, index) =>
+                this.#work(
+                  Effect.suspend(() => work(item, index)),
+                  context,
+                  options
+                ),
           context,
-          captureAsync(),
-          { priority: priorityOf(options), key: options?.key, discard },
-          (exit) => resume(discard ? Exit.asVoid(exit) : exit)
-        )
+          submitter: captureAsync(),
+          priority: priorityOf(options),
+          key: options?.key,
+          discard,
+          done: (exit) => resume(discard ? Exit.asVoid(exit) : exit)
+        })
         mapping.advance()
         return mapping.interrupt
       })
@@ -228,13 +231,13 @@ export class Pool implements GreenPool<Overflow> {
 
   get join(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const slot = this.#slot
+      const job = this.#current
       const drained = this.#when(() => this.workers.drained)
-      if (slot === undefined) return drained
+      if (job === undefined) return drained
       return Effect.acquireUseRelease(
-        Effect.sync(() => this.workers.drain(slot)),
+        Effect.sync(() => this.workers.drain(job)),
         () => drained,
-        () => Effect.sync(() => this.workers.undrain(slot))
+        () => Effect.sync(() => this.workers.undrain(job))
       )
     })
   }
@@ -286,8 +289,14 @@ export class Pool implements GreenPool<Overflow> {
     )
   }
 
-  get #slot(): Slot | undefined {
-    return this.workers.slotOf(Greenlet.currentUnsafe())
+  /** The job of this pool in which the caller runs. */
+  get #current(): Job | undefined {
+    return this.workers.jobOf(Greenlet.currentUnsafe())
+  }
+
+  /** Whether nothing is said of the work. */
+  #isPlain(context: Context.Context<never>, options: SubmitOptions | undefined): boolean {
+    return options?.timeout === undefined && this.#metrics === undefined && !isTraced(context)
   }
 
   /** The effect with all that is said of it. */
@@ -342,8 +351,8 @@ export class Pool implements GreenPool<Overflow> {
 
   /** In a task of this pool, which must not keep its worker from those that it waits for. */
   #waiting<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    const slot = this.#slot
-    return slot === undefined ? effect : inTurn(slot, this.workers.anyTurn, effect)
+    const job = this.#current
+    return job === undefined ? effect : inTurn(job, this.workers.anyTurn, effect)
   }
 
   #when(holds: () => boolean): Effect.Effect<void> {
@@ -359,23 +368,16 @@ export class Pool implements GreenPool<Overflow> {
     })
   }
 
-  #runIn(slot: Slot, effect: AnyEffect, options: SubmitOptions | undefined): AnyEffect {
+  #runIn(host: Job, effect: AnyEffect, options: SubmitOptions | undefined): AnyEffect {
     return Effect.contextWith((context: Context.Context<unknown>) => {
-      const task = new Task(
-        this.workers,
-        this.#work(effect, context, options),
-        context,
-        undefined,
-        captureAsync(),
-        new Slot(this.workers, slot)
-      )
+      const work = this.#work(effect, context, options)
+      const task = new Task(this.workers, work, context, undefined, captureAsync())
       return Effect.uninterruptibleMask((restore) => {
-        slot.occupy()
-        const turn = { take: () => (task.waits ? task : undefined) }
+        Nest.occupy(host)
         return Effect.ensuring(
-          inTurn(slot, turn, joined(task, restore)),
+          inTurn(host, { take: () => (task.waits ? task : undefined) }, joined(task, restore)),
           Effect.sync(() => {
-            slot.leave()
+            Nest.vacate(host)
             this.workers.advance()
           })
         )
@@ -412,7 +414,7 @@ export class Pool implements GreenPool<Overflow> {
               ),
             {
               key: options?.key,
-              ordered: ordered || this.#slot !== undefined,
+              ordered: ordered || this.#current !== undefined,
               admit: (item) => this.#await(item, options)
             }
           )

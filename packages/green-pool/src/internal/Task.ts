@@ -1,5 +1,5 @@
 /**
- * A task of a pool: the handle, the place in the queue, and the fiber, in one.
+ * A task of a pool: the handle, the place in the queue, the greenlet, and the way to the fiber, in one.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { AsyncResource } from "node:async_hooks"
 import { TaskDropped } from "../PoolError.ts"
 import type { Job } from "./Job.ts"
 import type { Lane } from "./JobQueue.ts"
-import { Slot, type Turn } from "./Slot.ts"
+import * as Nest from "./Nest.ts"
 import type { Workers } from "./Workers.ts"
 
 export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> implements Job {
@@ -18,12 +18,14 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
   lane: Lane | undefined = undefined
   next: Job | undefined = undefined
   previous: Job | undefined = undefined
+  nest: Nest.Nest | undefined = undefined
+  ended = false
+  readonly workers: Workers
   readonly key: unknown
   protected readonly context: Context.Context<R>
-  readonly #workers: Workers
+  /** What to do, and then who does it. */
   #effect: Effect.Effect<A, E, R> | undefined
-  #fiber: Fiber.Fiber<A, E> | "to be interrupted" | undefined
-  #slot: Slot | undefined
+  #fiber: Fiber.Fiber<A, E> | "to be interrupted" | undefined = undefined
   /** The asynchronous context of who submitted it, until it starts. */
   #submitter: AsyncResource | undefined
 
@@ -31,34 +33,32 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     workers: Workers,
     effect: Effect.Effect<A, E, R>,
     context: Context.Context<R>,
-    key?: unknown,
-    submitter: AsyncResource = captureAsync(),
-    slot?: Slot
+    key: unknown,
+    submitter: AsyncResource
   ) {
     super()
-    this.#workers = workers
-    this.#effect = effect
-    this.context = context
+    this.workers = workers
     this.key = key
+    this.context = context
+    this.#effect = effect
     this.#submitter = submitter
-    this.#slot = slot
-  }
-
-  get slot(): Slot {
-    return (this.#slot ??= new Slot(this.#workers, this.#workers.parent))
   }
 
   get greenlet(): Greenlet.Greenlet {
-    return this.slot
+    return this
   }
 
-  /** Joined from a task of the same pool it may run in the joiner's slot, which may be the last. */
+  get parent(): Greenlet.Greenlet {
+    return Nest.hostOf(this) ?? this.workers.parent
+  }
+
+  /** Joined from a task of the same pool it may run in the joiner's place, which may be the last. */
   override get exit(): Effect.Effect<Exit.Exit<A, E | TaskDropped>> {
+    const end = super.exit
     return Effect.suspend(() => {
-      const end = super.exit
-      const slot = this.waits ? this.#workers.slotOf(Greenlet.currentUnsafe()) : undefined
-      if (slot === undefined) return end
-      return inTurn(slot, { take: () => (this.#workers.takeOut(this, slot) ? this : undefined) }, end)
+      const joiner = this.waits ? this.workers.jobOf(Greenlet.currentUnsafe()) : undefined
+      if (joiner === undefined) return end
+      return inTurn(joiner, { take: (host) => (this.workers.takeOut(this, host) ? this : undefined) }, end)
     })
   }
 
@@ -71,7 +71,7 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     const submitter = this.#submitter
     if (submitter === undefined) return
     this.#submitter = undefined
-    Greenlet.enterFromUnsafe(submitter, this.slot, Task.#fork, this)
+    Greenlet.enterFromUnsafe(submitter, this, Task.#fork, this)
   }
 
   drop(why: "interrupted" | "outrun"): void {
@@ -82,47 +82,53 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
 
   interruptUnsafe(): void {
     if (this.#effect !== undefined) {
-      this.#workers.remove(this)
+      this.workers.remove(this)
       this.drop("interrupted")
     } else if (typeof this.#fiber === "object") this.#fiber.interruptUnsafe()
     else this.#fiber = "to be interrupted"
   }
 
   static readonly #fork = <A, E, R>(task: Task<A, E, R>): void => {
-    if (task.#effect === undefined) return
     const effect = task.#effect
+    if (effect === undefined) return
     task.#effect = undefined
     const fiber = Effect.runForkWith(task.context)(effect)
     if (task.#fiber === "to be interrupted") fiber.interruptUnsafe()
     task.#fiber = fiber
     fiber.addObserver((exit) => {
-      task.slot.ended = true
-      task.slot.leave()
+      task.#fiber = undefined
       task.#end(exit)
-      task.#workers.advance()
+      task.workers.advance()
     })
   }
 
   #end(exit: Exit.Exit<A, E | TaskDropped>): void {
-    ended.push(() => this.completeUnsafe(exit))
-    if (ended.length > 1) return
-    for (let first = 0; first < ended.length; first++) ended[first]?.()
-    ended.length = 0
+    this.ended = true
+    if (this.lane !== undefined) Nest.leave(this)
+    if (ending) {
+      late.push(() => this.completeUnsafe(exit))
+      return
+    }
+    ending = true
+    this.completeUnsafe(exit)
+    for (let next = late.shift(); next !== undefined; next = late.shift()) next()
+    ending = false
   }
 }
 
 /** The asynchronous context of the caller. */
 export const captureAsync = (): AsyncResource => new AsyncResource("GreenPool")
 
-/** Who has ended, and is to tell who has joined it: from a flat queue, since a joiner may end by that, and so on. */
-const ended: Array<() => void> = []
+/** Whether somebody is being told of an end. He may end by that, and so on: those who follow are told in a flat loop. */
+let ending = false
+const late: Array<() => void> = []
 
-/** Performs the effect, and lets a job run in the slot meanwhile. */
-export const inTurn = <A, E, R>(slot: Slot, turn: Turn, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Performs the effect, and lets another job run in this one meanwhile. */
+export const inTurn = <A, E, R>(job: Job, turn: Nest.Turn, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => {
-    slot.wait(turn)
+    Nest.wait(job, turn)
     return Effect.ensuring(
       restore(effect),
-      Effect.sync(() => slot.withdraw(turn))
+      Effect.sync(() => Nest.withdraw(job, turn))
     )
   })

@@ -8,8 +8,8 @@
 import type { Greenlet } from "green-core"
 import type { Job } from "./Job.ts"
 import { JobQueue } from "./JobQueue.ts"
+import * as Nest from "./Nest.ts"
 import type { Rate } from "./Rate.ts"
-import { Slot, type Turn } from "./Slot.ts"
 
 export interface WorkersOptions {
   readonly maxWorkers: number
@@ -47,6 +47,9 @@ interface Key {
   readonly parked: JobQueue
 }
 
+/** How many items `map` and `imap` read beyond those that have a worker. */
+export const readAhead = 2
+
 /** So many jobs start between two looks at the clock. */
 const glance = 8
 /** So many milliseconds may pass before timers and input get their turn. */
@@ -61,10 +64,10 @@ export class Workers {
   readonly #keys = new Map<unknown, Key>()
   readonly #candidates = new Set<Candidate>()
   readonly #conditions = new Set<Condition>()
-  /** Slots that are free for a turn, and somebody waits for one. */
-  readonly #lending = new Set<Slot>()
-  /** Slots in which somebody waits for the pool to be empty, with those that wait for them. */
-  readonly #draining = new Map<Slot, number>()
+  /** Jobs in which a turn is free, and somebody waits for one. */
+  readonly #lending = new Set<Job>()
+  /** Jobs in which somebody waits for the pool to be empty, with those that they run in. */
+  readonly #draining = new Map<Job, number>()
   maxWorkers: number
   size = 0
   running = 0
@@ -91,10 +94,10 @@ export class Workers {
     return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#draining.size
   }
 
-  /** The slot, of this pool, that the greenlet runs in. */
-  slotOf(greenlet: Greenlet.Greenlet | undefined): Slot | undefined {
+  /** The job, of this pool, that the greenlet runs in. */
+  jobOf(greenlet: Greenlet.Greenlet | undefined): Job | undefined {
     for (; greenlet !== undefined; greenlet = greenlet.parent) {
-      if (greenlet instanceof Slot && greenlet.workers === this && !greenlet.deserted) return greenlet
+      if (isJob(greenlet) && greenlet.workers === this && !Nest.isDeserted(greenlet)) return greenlet
     }
     return undefined
   }
@@ -103,7 +106,7 @@ export class Workers {
   admit(job: Job, priority: number): boolean {
     if (this.#startable(job)) {
       this.#options.rate?.started(this.#options.now())
-      this.#begin(job, undefined)
+      this.#begin(job)
       return true
     }
     if (this.queued >= this.capacity) return false
@@ -198,38 +201,40 @@ export class Workers {
     return () => this.#conditions.delete(condition)
   }
 
-  /** Somebody in the slot waits for the pool to be empty, which those inside of it need not be. */
-  drain(slot: Slot): void {
-    for (let each: Slot | undefined = slot; each !== undefined; each = each.host) {
+  /** Somebody in the job waits for the pool to be empty, which those inside of it need not be. */
+  drain(job: Job): void {
+    for (let each: Job | undefined = job; each !== undefined; each = Nest.hostOf(each)) {
       this.#draining.set(each, (this.#draining.get(each) ?? 0) + 1)
     }
   }
 
-  undrain(slot: Slot): void {
-    for (let each: Slot | undefined = slot; each !== undefined; each = each.host) {
+  undrain(job: Job): void {
+    for (let each: Job | undefined = job; each !== undefined; each = Nest.hostOf(each)) {
       const count = this.#draining.get(each) ?? 1
       if (count === 1) this.#draining.delete(each)
       else this.#draining.set(each, count - 1)
     }
   }
 
-  /** Takes a certain job out of the queue, for a turn in the slot, if it may start. */
-  takeOut(job: Job, slot: Slot): boolean {
-    if (!this.#isQueued(job) || (!slot.holds(job.key) && this.#exhausted(job.key)) || !this.#inTime()) return false
+  /** Takes a certain job out of the queue, for a turn in the host, if it may start. */
+  takeOut(job: Job, host: Job): boolean {
+    if (!this.#isQueued(job) || (this.#exhausted(job.key) && !Nest.holds(host, job.key)) || !this.#inTime())
+      return false
     this.#dequeue(job)
     this.#options.rate?.started(this.#options.now())
     return true
   }
 
   /** A turn for whatever is first in the queue. */
-  readonly anyTurn: Turn = { take: () => (this.paused ? undefined : this.#next()) }
+  readonly anyTurn: Nest.Turn = { take: () => (this.paused ? undefined : this.#next()) }
 
-  lend(slot: Slot): void {
-    this.#lending.add(slot)
+  /** A turn in the job is free, and somebody waits for it. */
+  lend(job: Job): void {
+    this.#lending.add(job)
   }
 
-  keep(slot: Slot): void {
-    this.#lending.delete(slot)
+  keep(job: Job): void {
+    this.#lending.delete(job)
   }
 
   /**
@@ -242,11 +247,12 @@ export class Workers {
     return overdue
   }
 
-  /** Gives back what the slot's job had. Whoever calls it calls `advance` when he has told of the end. */
-  release(slot: Slot): void {
-    const { host, job, key } = slot
-    if (job?.lane !== undefined) this.#working.remove(job, job.lane)
-    if (key !== undefined) this.#release(key)
+  /** Gives back what the job had. Whoever calls it calls `advance` when he has told of the end. */
+  release(job: Job): void {
+    const { key, lane } = job
+    if (lane !== undefined) this.#working.remove(job, lane)
+    const host = Nest.hostOf(job)
+    if (key !== undefined && !Nest.holds(host, key)) this.#release(key)
     if (host !== undefined) return
     this.running--
     if (this.closed || this.size > this.maxWorkers) this.size--
@@ -274,15 +280,15 @@ export class Workers {
       return false
     }
     for (const host of this.#lending) {
-      const job = host.take()
+      const job = Nest.takeTurn(host)
       if (job === undefined) continue
       this.#lending.delete(host)
-      this.#begin(job, host)
+      this.#begin(job)
       return true
     }
     if (this.paused || this.running >= this.maxWorkers) return false
     const job = this.#next()
-    if (job !== undefined) this.#begin(job, undefined)
+    if (job !== undefined) this.#begin(job)
     return job !== undefined
   }
 
@@ -299,25 +305,18 @@ export class Workers {
 
   /** All that hold at this moment: who is resumed may change what the next one waits for. */
   #resumeWaiting(): boolean {
-    if (this.#conditions.size === 0) return false
-    const holding = [...this.#conditions].filter((condition) => condition.holds())
+    let holding: Array<Condition> | undefined
+    for (const condition of this.#conditions) if (condition.holds()) (holding ??= []).push(condition)
+    if (holding === undefined) return false
     for (const condition of holding) this.#conditions.delete(condition)
     for (const condition of holding) condition.resume()
-    return holding.length > 0
+    return true
   }
 
-  #begin(job: Job, host: Slot | undefined): void {
-    const slot = job.slot
-    slot.job = job
-    slot.host = host
-    if (job.key !== undefined && host?.holds(job.key) !== true) {
-      slot.key = job.key
-      this.#key(job.key).running++
-    }
-    if (host === undefined) {
-      this.running++
-      if (this.running > this.size) this.size = this.running
-    }
+  #begin(job: Job): void {
+    const host = Nest.hostOf(job)
+    if (job.key !== undefined && !Nest.holds(host, job.key)) this.#key(job.key).running++
+    if (host === undefined && ++this.running > this.size) this.size = this.running
     this.#working.append(job)
     job.start()
   }
@@ -431,3 +430,5 @@ export class Workers {
     })
   }
 }
+
+const isJob = (greenlet: Greenlet.Greenlet): greenlet is Job => "workers" in greenlet

@@ -10,10 +10,10 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Input } from "../Input.ts"
 import { type PoolClosed, SourceError, type TaskDropped } from "../PoolError.ts"
-import { Item, readAhead } from "./Item.ts"
+import { Item } from "./Item.ts"
 import type { Job } from "./Job.ts"
 import { captureAsync } from "./Task.ts"
-import type { Workers } from "./Workers.ts"
+import { readAhead, type Workers } from "./Workers.ts"
 
 export interface ExitsOptions {
   readonly key: unknown
