@@ -3,5 +3,6 @@
  *
  * @since 0.1.0
  */
+export type { Input } from "./Input.ts"
 export * as GreenPool from "./GreenPool.ts"
 export { PoolClosed, PoolFull, PoolOptionError, SourceError, TaskDropped } from "./PoolError.ts"

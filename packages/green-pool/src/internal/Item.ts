@@ -20,7 +20,8 @@ export class Item<A, E, R> extends Task<A, E, R> {
   }
 
   protected override completeUnsafe(exit: Exit.Exit<A, E | TaskDropped>): void {
-    super.completeUnsafe(exit)
+    // First: who waits for the last one takes it that all are told.
     this.#told(exit, this)
+    super.completeUnsafe(exit)
   }
 }

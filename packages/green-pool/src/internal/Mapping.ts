@@ -95,7 +95,7 @@ export class Mapping<I, A, E, R> {
       this.#candidate = undefined
       job.drop("interrupted")
     }
-    for (const job of [...this.#active]) job.interruptUnsafe()
+    this.options.workers.interrupt(this.#active)
     this.advance()
   }
 

@@ -226,7 +226,9 @@ export class Pool implements GreenPool<Overflow> {
   }
 
   setPriority(task: GreenTask.GreenTask<unknown, unknown>, priority: number): Effect.Effect<boolean> {
-    return Effect.sync(() => task instanceof Task && this.workers.setPriority(task, priority || 0))
+    return Effect.sync(
+      () => task instanceof Task && task.workers === this.workers && this.workers.setPriority(task, priority || 0)
+    )
   }
 
   get join(): Effect.Effect<void> {
@@ -315,9 +317,11 @@ export class Pool implements GreenPool<Overflow> {
   #enter(job: Job, options: SubmitOptions | undefined): boolean {
     const priority = priorityOf(options)
     if (this.workers.admit(job, priority)) return true
-    if (this.#overflow !== "drop-oldest" || !this.workers.dropOldest()) return false
+    if (this.#overflow !== "drop-oldest") return false
     this.rejected++
-    return this.workers.admit(job, priority)
+    // Where nothing can be queued, the oldest is the newcomer.
+    if (!this.workers.dropOldest() || !this.workers.admit(job, priority)) job.drop("outrun")
+    return true
   }
 
   #admit(job: Job, options: SubmitOptions | undefined): Effect.Effect<void, PoolClosed | PoolFull> {

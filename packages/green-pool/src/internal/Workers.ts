@@ -191,8 +191,13 @@ export class Workers {
     for (const candidate of refused) candidate.refused()
   }
 
-  interrupt(): void {
-    for (const job of [...this.#working]) job.interruptUnsafe()
+  /** Interrupts the jobs, those that run or all of these; none of them starts because another one has ended by it. */
+  interrupt(jobs: Iterable<Job> = this.#working): void {
+    const advancing = this.#advancing
+    this.#advancing = true
+    for (const job of [...jobs]) job.interruptUnsafe()
+    this.#advancing = advancing
+    this.advance()
   }
 
   /** Resumes once the condition holds, until it is withdrawn. */

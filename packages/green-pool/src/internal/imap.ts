@@ -80,7 +80,11 @@ export const exits = <I, A, E, R, ES, RS>(
       })
       // Before the reading starts, so that the reading ends before the items do.
       yield* Effect.addFinalizer(() =>
-        Effect.forEach([...active], (item) => item.interrupt, { concurrency: "unbounded", discard: true })
+        Effect.suspend(() => {
+          const items = [...active]
+          workers.interrupt(items)
+          return Effect.forEach(items, (item) => item.interrupt, { discard: true })
+        })
       )
       yield* Effect.forkIn(
         Effect.onExit(feed, (exit) => {
@@ -95,15 +99,19 @@ export const exits = <I, A, E, R, ES, RS>(
         scope
       )
 
+      let given = false
       return Stream.fromPull(
         Effect.succeed(
-          Effect.flatMap(Queue.take(results), (result) =>
-            Effect.map(result, (exit) => {
-              ahead--
-              look()
+          Effect.suspend(() => {
+            // Who asks for more is done with what he was given.
+            if (given) ahead--
+            given = false
+            look()
+            return Effect.map(Effect.flatten(Queue.take(results)), (exit) => {
+              given = true
               return [exit] as const
             })
-          )
+          })
         )
       )
     })
