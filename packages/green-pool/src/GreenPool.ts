@@ -55,7 +55,7 @@ export interface MakeOptions<O extends Overflow = "suspend"> {
   readonly capacity?: number
   /** What happens when more are. `"suspend"` unless said. */
   readonly overflow?: O
-  /** How many tasks with the same `key` run at a time: any number unless said. */
+  /** How many workers those with the same `key` may have: any number unless said. */
   readonly keyLimit?: number
   /** How many tasks may start in any stretch of time of that length. */
   readonly rate?: { readonly limit: number; readonly interval: Duration.Input }
@@ -87,6 +87,51 @@ export interface SubmitOptions {
 export type TimedOut<Options> = "timeout" extends keyof Options ? Cause.TimeoutError : never
 
 /**
+ * How the items of `map` are queued, and whether there are results.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MapOptions extends SubmitOptions {
+  readonly discard?: boolean
+}
+
+/**
+ * How the items of `imap` are queued, and whether each gives its `Exit`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamOptions extends SubmitOptions {
+  readonly exits?: boolean
+}
+
+/** What an option of that name is, if it is there. */
+type Option<Options, Name> = Name extends keyof Options ? Options[Name] : undefined
+
+/**
+ * The results of `map`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Mapped<B, Options> =
+  Option<Options, "discard"> extends infer Discard ? (Discard extends true ? void : Array<B>) : never
+
+/**
+ * The stream of `imap`, whose items fail with `E`, and their source with `ES`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Streamed<B, E, ES, R, Options> =
+  Option<Options, "exits"> extends infer Exits
+    ? Exits extends true
+      ? Stream.Stream<Exit.Exit<B, E>, ES, R>
+      : Stream.Stream<B, E | ES, R>
+    : never
+
+/**
  * How a pool ends. `interrupt`: nothing (what was accepted is done first), `"queued"` tasks, or all, which is `true`.
  *
  * @category models
@@ -106,7 +151,7 @@ export interface ShutdownOptions {
  *
  * **Nesting** cannot deadlock and cannot exceed the size. In a task, `run`s of the same pool take turns in the task's
  * own slot, also those of fibers that it forked; priority, key, rate, capacity and pause are not asked. Joining a task
- * that is still queued runs it in the joiner's slot. A task that waits for room in the queue, or for the pool to be
+ * that is still queued runs it in the joiner's slot, which costs its key no worker. A task that waits for room in the queue, or for the pool to be
  * empty, runs what is queued in its slot meanwhile. What the pool cannot see is a task that waits for another in a way
  * of its own, as by a `Deferred`.
  *
@@ -166,16 +211,15 @@ export interface GreenPool<out O extends Overflow = "suspend"> {
    * a full queue makes it wait, whatever `overflow` says. The first failure, of an item or of the source, interrupts
    * the other items and is the failure.
    */
-  map<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  map<In extends Input, B, E, R, Options extends MapOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly discard?: false }
-  ): Effect.Effect<Array<B>, E | InputError<In> | PoolClosed | Dropped<O> | TimedOut<Options>, R | InputServices<In>>
-  map<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly discard: true }
-  ): Effect.Effect<void, E | InputError<In> | PoolClosed | Dropped<O> | TimedOut<Options>, R | InputServices<In>>
+    options?: Options
+  ): Effect.Effect<
+    Mapped<B, Options>,
+    E | InputError<In> | PoolClosed | Dropped<O> | TimedOut<Options>,
+    R | InputServices<In>
+  >
 
   /**
    * The results as a stream, in the order of the items. Nothing is read before somebody asks; then never more than two
@@ -183,35 +227,25 @@ export interface GreenPool<out O extends Overflow = "suspend"> {
    * in its place and ends the stream, as does one of the source; with `exits: true` each item gives its `Exit`, and the
    * stream goes on. When the stream ends, whatever is left of it is interrupted, and the input closed.
    */
-  imap<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  imap<In extends Input, B, E, R, Options extends StreamOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly exits?: false }
-  ): Stream.Stream<B, E | InputError<In> | PoolClosed | Dropped<O> | TimedOut<Options>, R | InputServices<In>>
-  imap<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly exits: true }
-  ): Stream.Stream<Exit.Exit<B, E | Dropped<O> | TimedOut<Options>>, InputError<In> | PoolClosed, R | InputServices<In>>
+    options?: Options
+  ): Streamed<B, E | Dropped<O> | TimedOut<Options>, InputError<In> | PoolClosed, R | InputServices<In>, Options>
 
   /** The same, each result as soon as it is there. Inside of a task of the same pool the order is that of the items. */
-  imapUnordered<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  imapUnordered<In extends Input, B, E, R, Options extends StreamOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly exits?: false }
-  ): Stream.Stream<B, E | InputError<In> | PoolClosed | Dropped<O> | TimedOut<Options>, R | InputServices<In>>
-  imapUnordered<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly exits: true }
-  ): Stream.Stream<Exit.Exit<B, E | Dropped<O> | TimedOut<Options>>, InputError<In> | PoolClosed, R | InputServices<In>>
+    options?: Options
+  ): Streamed<B, E | Dropped<O> | TimedOut<Options>, InputError<In> | PoolClosed, R | InputServices<In>, Options>
 
   /** Puts a queued task behind those of that priority; `false` if it is not queued here. */
   setPriority(task: GreenTask.GreenTask<unknown, unknown>, priority: number): Effect.Effect<boolean>
 
   /**
-   * Waits until nothing is queued or running. Inside of a task: nothing but this task, those that it runs in, and
-   * others that wait in the same way.
+   * Waits until nothing is queued or running. Inside of a task: until nothing is queued, and whatever else runs waits for
+   * a task of the pool, or for all, too.
    */
   readonly join: Effect.Effect<void>
 

@@ -254,33 +254,30 @@ describe("in a task of the same pool", () => {
     })
   )
 
-  it.effect(
-    "a task of a key that has all it may waits for it even when joined, and then runs in the joiner's slot",
-    () =>
-      Effect.gen(function* () {
-        const pool = yield* GreenPool.make({ maxWorkers: 2, keyLimit: 1 })
-        const gate = makeGate()
-        const other = yield* pool.submit(gate.task, { key: "k" })
-        const joiner = yield* pool.submit(
-          Effect.flatMap(pool.submit(Effect.succeed("of the key"), { key: "k" }), (task) => task)
-        )
-        yield* turns
-        assert.isUndefined(joiner.poll())
-        gate.open(Exit.void)
-        yield* other
-        assert.strictEqual(yield* joiner, "of the key")
-      })
-  )
-
-  it.effect("a task joins one of its own key in a pool that lets one of a key run", () =>
+  it.effect("a key has no say in what is joined: it runs in the joiner's slot, and costs no worker", () =>
     Effect.gen(function* () {
       const pool = yield* GreenPool.make({ maxWorkers: 2, keyLimit: 1 })
-      const value = yield* pool.run(
-        Effect.flatMap(pool.submit(Effect.succeed("inner"), { key: "k" }), (task) => task),
-        { key: "k" }
-      )
-      assert.strictEqual(value, "inner")
-      assert.strictEqual(yield* pool.run(Effect.succeed("the key is free"), { key: "k" }), "the key is free")
+      const joins = (key: string, other: string) =>
+        pool.submit(
+          Effect.gen(function* () {
+            const task = yield* pool.submit(Effect.yieldNow, { key: other })
+            yield* turns
+            yield* task
+            return key
+          }),
+          { key }
+        )
+      // Each would wait for the key of the other.
+      const [a, b] = yield* Effect.all([joins("a", "b"), joins("b", "a")])
+      assert.deepStrictEqual([yield* a, yield* b], ["a", "b"])
+      assert.strictEqual(yield* pool.run(Effect.succeed("free"), { key: "a" }), "free")
+    })
+  )
+
+  it.effect("a task that waits for room in a pool without a queue runs what it submits in its slot", () =>
+    Effect.gen(function* () {
+      const pool = yield* GreenPool.make({ maxWorkers: 1, capacity: 0 })
+      assert.strictEqual(yield* pool.run(Effect.flatten(pool.submit(Effect.succeed("inner")))), "inner")
     })
   )
 

@@ -9,7 +9,7 @@ import type { Job } from "./Job.ts"
 /** Somebody in a job who waits for another, and would let it run there. */
 export interface Turn {
   /** Takes the job that may run now, out of the queue if it is there. */
-  readonly take: (host: Job) => Job | undefined
+  readonly take: () => Job | undefined
 }
 
 /** Made when it is needed, which is seldom. */
@@ -27,10 +27,6 @@ export const hostOf = (job: Job): Job | undefined => job.nest?.host
 
 /** Whether everybody has left: a fork that was left behind belongs to no worker any more. */
 export const isDeserted = (job: Job): boolean => job.ended && (job.nest === undefined || job.nest.guests === 0)
-
-/** Whether a job of this key runs here, or in what this one runs in. */
-export const holds = (job: Job | undefined, key: unknown): boolean =>
-  job !== undefined && (job.key === key || holds(hostOf(job), key))
 
 /** Keeps the place of the job while it has guests. */
 export const occupy = (job: Job): void => {
@@ -74,7 +70,7 @@ export const withdraw = (job: Job, turn: Turn): void => {
 export const takeTurn = (host: Job): Job | undefined => {
   const nest = nestOf(host)
   for (const turn of nest.turns) {
-    const job = turn.take(host)
+    const job = turn.take()
     if (job === undefined) continue
     nest.taken = true
     nest.guests++

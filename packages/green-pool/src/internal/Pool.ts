@@ -15,9 +15,13 @@ import type {
   Dropped,
   GreenPool,
   MakeOptions,
+  MapOptions,
+  Mapped,
   Overflow,
   Refused,
   ShutdownOptions,
+  Streamed,
+  StreamOptions,
   SubmitOptions,
   TimedOut
 } from "../GreenPool.ts"
@@ -29,7 +33,7 @@ import { Mapping } from "./Mapping.ts"
 import { isTraced, PoolMetrics, withSpan } from "./observe.ts"
 import { Rate } from "./Rate.ts"
 import * as Nest from "./Nest.ts"
-import { captureAsync, inTurn, Task } from "./Task.ts"
+import { captureAsync, inTurn, Task, waiting } from "./Task.ts"
 import { Workers } from "./Workers.ts"
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
@@ -144,21 +148,16 @@ export class Pool implements GreenPool<Overflow> {
     return task
   }
 
-  map<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  map<In extends Input, B, E, R, Options extends MapOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly discard?: false }
+    options?: Options
   ): Effect.Effect<
-    Array<B>,
+    Mapped<B, Options>,
     E | InputError<In> | PoolClosed | Dropped<Overflow> | TimedOut<Options>,
     R | InputServices<In>
   >
-  map<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly discard: true }
-  ): Effect.Effect<void, E | InputError<In> | PoolClosed | Dropped<Overflow> | TimedOut<Options>, R | InputServices<In>>
-  map(input: Input, work: Work, options?: SubmitOptions & { readonly discard?: boolean }): AnyEffect {
+  map(input: Input, work: Work, options?: MapOptions): AnyEffect {
     const discard = options?.discard === true
     return Effect.contextWith((context: Context.Context<unknown>) => {
       if (Stream.isStream(input) || !(Symbol.iterator in input) || this.#current !== undefined) {
@@ -189,38 +188,20 @@ export class Pool implements GreenPool<Overflow> {
     })
   }
 
-  imap<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  imap<In extends Input, B, E, R, Options extends StreamOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly exits?: false }
-  ): Stream.Stream<B, E | InputError<In> | PoolClosed | Dropped<Overflow> | TimedOut<Options>, R | InputServices<In>>
-  imap<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly exits: true }
-  ): Stream.Stream<
-    Exit.Exit<B, E | Dropped<Overflow> | TimedOut<Options>>,
-    InputError<In> | PoolClosed,
-    R | InputServices<In>
-  >
+    options?: Options
+  ): Streamed<B, E | Dropped<Overflow> | TimedOut<Options>, InputError<In> | PoolClosed, R | InputServices<In>, Options>
   imap(input: Input, work: Work, options?: StreamOptions): Stream.Stream<unknown, unknown, unknown> {
     return this.#stream(input, work, options, true)
   }
 
-  imapUnordered<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
+  imapUnordered<In extends Input, B, E, R, Options extends StreamOptions = {}>(
     input: In,
     work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options?: Options & { readonly exits?: false }
-  ): Stream.Stream<B, E | InputError<In> | PoolClosed | Dropped<Overflow> | TimedOut<Options>, R | InputServices<In>>
-  imapUnordered<In extends Input, B, E, R, Options extends SubmitOptions = {}>(
-    input: In,
-    work: (item: Item<In>, index: number) => Effect.Effect<B, E, R>,
-    options: Options & { readonly exits: true }
-  ): Stream.Stream<
-    Exit.Exit<B, E | Dropped<Overflow> | TimedOut<Options>>,
-    InputError<In> | PoolClosed,
-    R | InputServices<In>
-  >
+    options?: Options
+  ): Streamed<B, E | Dropped<Overflow> | TimedOut<Options>, InputError<In> | PoolClosed, R | InputServices<In>, Options>
   imapUnordered(input: Input, work: Work, options?: StreamOptions): Stream.Stream<unknown, unknown, unknown> {
     return this.#stream(input, work, options, false)
   }
@@ -234,12 +215,10 @@ export class Pool implements GreenPool<Overflow> {
   get join(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const job = this.#current
-      const drained = this.#when(() => this.workers.drained)
-      if (job === undefined) return drained
-      return Effect.acquireUseRelease(
-        Effect.sync(() => this.workers.drain(job)),
-        () => drained,
-        () => Effect.sync(() => this.workers.undrain(job))
+      if (job === undefined) return this.#when(() => this.workers.empty)
+      return waiting(
+        job,
+        this.#when(() => this.workers.stalled)
       )
     })
   }
@@ -431,10 +410,6 @@ export class Pool implements GreenPool<Overflow> {
     this.rejected++
     return error
   }
-}
-
-interface StreamOptions extends SubmitOptions {
-  readonly exits?: boolean
 }
 
 type AnyTask = GreenTask.GreenTask<unknown, unknown>

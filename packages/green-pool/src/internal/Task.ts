@@ -56,9 +56,10 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
   override get exit(): Effect.Effect<Exit.Exit<A, E | TaskDropped>> {
     const end = super.exit
     return Effect.suspend(() => {
-      const joiner = this.waits ? this.workers.jobOf(Greenlet.currentUnsafe()) : undefined
+      const joiner = this.ended ? undefined : this.workers.jobOf(Greenlet.currentUnsafe())
       if (joiner === undefined) return end
-      return inTurn(joiner, { take: (host) => (this.workers.takeOut(this, host) ? this : undefined) }, end)
+      const turn = { take: () => (this.workers.takeOut(this) ? this : undefined) }
+      return waiting(joiner, this.waits ? inTurn(joiner, turn, end) : end)
     })
   }
 
@@ -122,6 +123,14 @@ export const captureAsync = (): AsyncResource => new AsyncResource("GreenPool")
 /** Whether somebody is being told of an end. He may end by that, and so on: those who follow are told in a flat loop. */
 let ending = false
 const late: Array<() => void> = []
+
+/** Performs the effect, which waits for others of the pool, in the job. */
+export const waiting = <A, E, R>(job: Job, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => job.workers.wait(job)),
+    () => effect,
+    () => Effect.sync(() => job.workers.waitNoMore(job))
+  )
 
 /** Performs the effect, and lets another job run in this one meanwhile. */
 export const inTurn = <A, E, R>(job: Job, turn: Nest.Turn, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

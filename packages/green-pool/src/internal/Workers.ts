@@ -66,8 +66,8 @@ export class Workers {
   readonly #conditions = new Set<Condition>()
   /** Jobs in which a turn is free, and somebody waits for one. */
   readonly #lending = new Set<Job>()
-  /** Jobs in which somebody waits for the pool to be empty, with those that they run in. */
-  readonly #draining = new Map<Job, number>()
+  /** Jobs in which somebody waits for a task of the pool, or for all of them, with those that they run in. */
+  readonly #waiting = new Map<Job, number>()
   maxWorkers: number
   size = 0
   running = 0
@@ -89,9 +89,14 @@ export class Workers {
     this.maxWorkers = options.maxWorkers
   }
 
-  /** Whether nobody is queued or runs, save those who ask. */
-  get drained(): boolean {
-    return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#draining.size
+  /** Whether nothing is queued or runs. */
+  get empty(): boolean {
+    return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === 0
+  }
+
+  /** Whether nothing is queued, and whatever runs waits for the pool. */
+  get stalled(): boolean {
+    return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#waiting.size
   }
 
   /** The job, of this pool, that the greenlet runs in. */
@@ -117,6 +122,7 @@ export class Workers {
   /** Admits the job as soon as there is room, after those who have waited longer. */
   await(candidate: Candidate): void {
     this.#candidates.add(candidate)
+    this.advance()
   }
 
   giveUp(candidate: Candidate): void {
@@ -206,32 +212,34 @@ export class Workers {
     return () => this.#conditions.delete(condition)
   }
 
-  /** Somebody in the job waits for the pool to be empty, which those inside of it need not be. */
-  drain(job: Job): void {
+  /** Somebody in the job waits for the pool, until `waitNoMore`. */
+  wait(job: Job): void {
     for (let each: Job | undefined = job; each !== undefined; each = Nest.hostOf(each)) {
-      this.#draining.set(each, (this.#draining.get(each) ?? 0) + 1)
+      this.#waiting.set(each, (this.#waiting.get(each) ?? 0) + 1)
+    }
+    this.advance()
+  }
+
+  waitNoMore(job: Job): void {
+    for (let each: Job | undefined = job; each !== undefined; each = Nest.hostOf(each)) {
+      const count = this.#waiting.get(each) ?? 1
+      if (count === 1) this.#waiting.delete(each)
+      else this.#waiting.set(each, count - 1)
     }
   }
 
-  undrain(job: Job): void {
-    for (let each: Job | undefined = job; each !== undefined; each = Nest.hostOf(each)) {
-      const count = this.#draining.get(each) ?? 1
-      if (count === 1) this.#draining.delete(each)
-      else this.#draining.set(each, count - 1)
-    }
-  }
-
-  /** Takes a certain job out of the queue, for a turn in the host, if it may start. */
-  takeOut(job: Job, host: Job): boolean {
-    if (!this.#isQueued(job) || (this.#exhausted(job.key) && !Nest.holds(host, job.key)) || !this.#inTime())
-      return false
+  /** Takes a certain job out of the queue, for a turn in another one. Its key has no say: it costs no worker. */
+  takeOut(job: Job): boolean {
+    if (!this.#isQueued(job) || !this.#inTime()) return false
     this.#dequeue(job)
     this.#options.rate?.started(this.#options.now())
     return true
   }
 
-  /** A turn for whatever is first in the queue. */
-  readonly anyTurn: Nest.Turn = { take: () => (this.paused ? undefined : this.#next()) }
+  /** A turn for whatever there is to do. */
+  readonly anyTurn: Nest.Turn = {
+    take: () => (this.paused ? undefined : (this.#next() ?? this.#nextParked() ?? this.#nextCandidate()))
+  }
 
   /** A turn in the job is free, and somebody waits for it. */
   lend(job: Job): void {
@@ -256,9 +264,8 @@ export class Workers {
   release(job: Job): void {
     const { key, lane } = job
     if (lane !== undefined) this.#working.remove(job, lane)
-    const host = Nest.hostOf(job)
-    if (key !== undefined && !Nest.holds(host, key)) this.#release(key)
-    if (host !== undefined) return
+    if (Nest.hostOf(job) !== undefined) return
+    if (key !== undefined) this.#release(key)
     this.running--
     if (this.closed || this.size > this.maxWorkers) this.size--
   }
@@ -319,9 +326,10 @@ export class Workers {
   }
 
   #begin(job: Job): void {
-    const host = Nest.hostOf(job)
-    if (job.key !== undefined && !Nest.holds(host, job.key)) this.#key(job.key).running++
-    if (host === undefined && ++this.running > this.size) this.size = this.running
+    if (Nest.hostOf(job) === undefined) {
+      if (job.key !== undefined) this.#key(job.key).running++
+      if (++this.running > this.size) this.size = this.running
+    }
     this.#working.append(job)
     job.start()
   }
@@ -371,6 +379,26 @@ export class Workers {
       }
       this.#key(job.key).parked.add(job, priority)
     }
+  }
+
+  #nextParked(): Job | undefined {
+    if (this.#keys.size === 0) return undefined
+    for (const { parked } of this.#keys.values()) {
+      const job = parked.first
+      if (job !== undefined && this.takeOut(job)) return job
+    }
+    return undefined
+  }
+
+  #nextCandidate(): Job | undefined {
+    if (this.#candidates.size === 0 || !this.#inTime()) return undefined
+    for (const candidate of this.#candidates) {
+      this.#candidates.delete(candidate)
+      this.#options.rate?.started(this.#options.now())
+      candidate.admitted()
+      return candidate.job
+    }
+    return undefined
   }
 
   #exhausted(key: unknown): boolean {
