@@ -14,5 +14,14 @@ export const suites: Readonly<Record<string, Suite>> = {
     blocking: () => import("./core/blocking.ts"),
     stream: () => import("./core/stream.ts"),
     idle: () => import("./core/idle.ts")
+  },
+  pool: {
+    results: () => import("./pool/results.ts"),
+    heap: () => import("./pool/heap.ts"),
+    floor: () => import("./pool/floor.ts"),
+    backpressure: () => import("./pool/backpressure.ts"),
+    flat: () => import("./pool/flat.ts"),
+    timers: () => import("./pool/timers.ts"),
+    idle: () => import("./pool/idle.ts")
   }
 }
