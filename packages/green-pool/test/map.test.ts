@@ -14,9 +14,9 @@ const numbers = [1, 2, 3, 4, 5, 6, 7]
 const inputs = {
   array: () => numbers,
   "set, an iterable": () => new Set(numbers),
-  "async iterable": async function* () {
+  async *"async iterable"() {
     for (const n of numbers) {
-      await null
+      await Promise.resolve()
       yield n
     }
   },
@@ -319,11 +319,11 @@ describe("imap", () => {
 
 describe("an error in the source", () => {
   const failing = {
-    iterable: function* () {
+    *iterable() {
       yield 1
       throw new Error("source")
     },
-    "async iterable": async function* () {
+    async *"async iterable"() {
       yield 1
       throw new Error("source")
     },
