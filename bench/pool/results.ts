@@ -1,46 +1,46 @@
 /**
  * A million tasks of one tick, a hundred at a time, with a result for each: `map`, and `submitUnsafe`, against p-limit
  * and p-queue with `Promise.all`.
+ *
+ * Each side is a process of its own, and they take turns: what a side leaves on the heap costs itself, and nobody else.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { GreenPool } from "green-pool"
-import pLimit from "p-limit"
-import PQueue from "p-queue"
-import { alternate, type Measure, ratioRow, type Scale, type Side, type Target } from "../harness.ts"
-import { few, job, meter, task, workers } from "./tasks.ts"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { alternate, type Measure, ratioRow, type Side, type Target } from "../harness.ts"
+import { type Cost, few } from "./tasks.ts"
 
-const rows = Effect.fnUntraced(function* (full: Scale) {
+const program = fileURLToPath(new URL("contender.ts", import.meta.url))
+
+export const measure: Measure = async (full) => {
   const scale = few(full, 3)
   const count = scale.count(1_000_000)
-  const items = Array.from({ length: count }, (_, index) => index)
-  const pool = yield* GreenPool.make({ maxWorkers: workers })
-  const { cpu, side } = meter(scale)
-
-  const check = (results: number): void => {
-    if (results !== count) throw new Error(`${results} results of ${count}`)
+  const costs = new Map<Side, Array<number>>()
+  const contender = (name: string): Side & Disposable => {
+    const child = fork(program, [name, String(count)], { execArgv: process.execArgv })
+    const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`${name} ended with ${code}`)))
+    const side = {
+      name,
+      round: async () => {
+        const answer = Promise.race([once(child, "message"), ended])
+        child.send("round")
+        const [cost]: ReadonlyArray<Cost> = await answer
+        if (cost === undefined) throw new Error(`${name} gave no answer`)
+        costs.get(side)?.push(cost.cpu)
+        return 1 / cost.wall
+      },
+      [Symbol.dispose]: () => void child.kill()
+    }
+    costs.set(side, [])
+    return side
   }
-  const map = side("map", count, async () => {
-    const results = await Effect.runPromise(pool.map(items, () => task))
-    check(results.length)
-  })
-  const submit = side("submitUnsafe, join, poll", count, async () => {
-    const tasks = items.map(() => pool.submitUnsafe(task))
-    await Effect.runPromise(pool.join)
-    check(tasks.map((each) => each.poll()).filter((exit) => exit !== undefined && Exit.isSuccess(exit)).length)
-  })
-  const limited = side("p-limit", count, async () => {
-    const limit = pLimit(workers)
-    const results = await Promise.all(items.map(() => limit(job)))
-    check(results.length)
-  })
-  const queued = side("p-queue", count, async () => {
-    const queue = new PQueue({ concurrency: workers })
-    const results = await Promise.all(items.map(() => queue.add(job)))
-    check(results.length)
-  })
+  using map = contender("map")
+  using submit = contender("submitUnsafe, join, poll")
+  using limited = contender("p-limit")
+  using queued = contender("p-queue")
 
-  const figures = yield* Effect.promise(() => alternate(scale, [map, limited, submit, queued]))
+  const figures = await alternate(scale, [map, limited, submit, queued])
+  const cpu = (side: Side): ReadonlyArray<number> => costs.get(side)?.slice(scale.warmUps) ?? []
   const speed = (ours: Side, against: Side, target: Target) =>
     ratioRow({ measure: `tasks with results, ${ours.name}`, ours, against, figures, unit: "M/s", target })
   const cost = (ours: Side, against: Side) =>
@@ -52,6 +52,4 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
     ]),
     ...[map, submit].flatMap((ours) => [limited, queued].map((against) => cost(ours, against)))
   ]
-})
-
-export const measure: Measure = (scale) => Effect.runPromise(Effect.scoped(rows(scale)))
+}

@@ -16,6 +16,12 @@ export const job = async (): Promise<void> => {
 /** The same as an Effect, shared by all tasks as the function is. */
 export const task: Effect.Effect<void> = Effect.promise(job)
 
+/** What a task took, by the clock and in CPU time with that of helper threads, in microseconds. */
+export interface Cost {
+  readonly wall: number
+  readonly cpu: number
+}
+
 /** Makes sides whose figure is the speed by the clock, in millions a second, and keeps the CPU time of each beside. */
 export const meter = (
   scale: Scale
