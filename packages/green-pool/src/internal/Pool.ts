@@ -33,7 +33,8 @@ import { Mapping } from "./Mapping.ts"
 import { isTraced, PoolMetrics, withSpan } from "./observe.ts"
 import { Rate } from "./Rate.ts"
 import * as Nest from "./Nest.ts"
-import { captureAsync, inTurn, Task, waiting } from "./Task.ts"
+import { captureSubmitter } from "./submitter.ts"
+import { inTurn, Task, waiting } from "./Task.ts"
 import { Workers } from "./Workers.ts"
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
@@ -117,7 +118,13 @@ export class Pool implements GreenPool<Overflow> {
   ): Effect.Effect<GreenTask.GreenTask<A, E | Dropped<Overflow> | TimedOut<Options>>, PoolClosed | Refused<Overflow>, R>
   submit(effect: AnyEffect, options?: SubmitOptions): Effect.Effect<AnyTask, PoolClosed | PoolFull, unknown> {
     return Effect.contextWith((context: Context.Context<unknown>) => {
-      const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key, captureAsync())
+      const task = new Task(
+        this.workers,
+        this.#work(effect, context, options),
+        context,
+        options?.key,
+        captureSubmitter()
+      )
       return Effect.as(this.#admit(task, options), task)
     })
   }
@@ -143,7 +150,7 @@ export class Pool implements GreenPool<Overflow> {
   submitUnsafe(effect: Effect.Effect<unknown, unknown>, options?: SubmitOptions): AnyTask {
     if (this.workers.closed) throw this.#reject(new PoolClosed())
     const context = this.#context
-    const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key, captureAsync())
+    const task = new Task(this.workers, this.#work(effect, context, options), context, options?.key, captureSubmitter())
     if (!this.#enter(task, options)) throw this.#reject(new PoolFull({ queued: this.workers.queued }))
     return task
   }
@@ -176,7 +183,7 @@ export class Pool implements GreenPool<Overflow> {
                   options
                 ),
           context,
-          submitter: captureAsync(),
+          submitter: captureSubmitter(),
           priority: priorityOf(options),
           key: options?.key,
           discard,
@@ -354,7 +361,7 @@ export class Pool implements GreenPool<Overflow> {
   #runIn(host: Job, effect: AnyEffect, options: SubmitOptions | undefined): AnyEffect {
     return Effect.contextWith((context: Context.Context<unknown>) => {
       const work = this.#work(effect, context, options)
-      const task = new Task(this.workers, work, context, undefined, captureAsync())
+      const task = new Task(this.workers, work, context, undefined, captureSubmitter())
       return Effect.uninterruptibleMask((restore) => {
         Nest.occupy(host)
         return Effect.ensuring(

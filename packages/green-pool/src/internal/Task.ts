@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { Greenlet, GreenTask } from "green-core"
-import { AsyncResource } from "node:async_hooks"
+import type { AsyncResource } from "node:async_hooks"
 import { TaskDropped } from "../PoolError.ts"
 import type { Job } from "./Job.ts"
 import type { Lane } from "./JobQueue.ts"
@@ -116,9 +116,6 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     ending = false
   }
 }
-
-/** The asynchronous context of the caller. */
-export const captureAsync = (): AsyncResource => new AsyncResource("GreenPool")
 
 /** Whether somebody is being told of an end. He may end by that, and so on: those who follow are told in a flat loop. */
 let ending = false

@@ -12,7 +12,7 @@ import type { Input } from "../Input.ts"
 import { type PoolClosed, SourceError, type TaskDropped } from "../PoolError.ts"
 import { Item } from "./Item.ts"
 import type { Job } from "./Job.ts"
-import { captureAsync } from "./Task.ts"
+import { captureSubmitter } from "./submitter.ts"
 import { readAhead, type Workers } from "./Workers.ts"
 
 export interface ExitsOptions {
@@ -46,7 +46,7 @@ export const exits = <I, A, E, R, ES, RS>(
     Effect.gen(function* () {
       const scope = yield* Scope.Scope
       const context = yield* Effect.context<R>()
-      const submitter = captureAsync()
+      const submitter = captureSubmitter()
       const results = yield* Queue.unbounded<Result<A, E>, ES | PoolClosed | Cause.Done>()
       /** Open while an item may be read. */
       const window = Latch.makeUnsafe(true)
