@@ -106,10 +106,10 @@ export const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E
  */
 export abstract class Class<A, E = never> extends Effectable.Class<A, E> implements GreenTask<A, E> {
   abstract readonly greenlet: Greenlet
-  #exit: Exit.Exit<A, E> | undefined
-  #observers: Set<(exit: Exit.Exit<A, E>) => void> | undefined
-  #promise: Promise<A> | undefined
-  #asked = false
+  /** How it ended; until then, who waits for that. */
+  #end: Exit.Exit<A, E> | Set<(exit: Exit.Exit<A, E>) => void> | undefined
+  /** Whether somebody has asked how it ended, or the promise that he got. */
+  #asked: boolean | Promise<A> = false
 
   /** The context that the task runs with. */
   protected abstract readonly context: Context.Context<never>
@@ -119,12 +119,13 @@ export abstract class Class<A, E = never> extends Effectable.Class<A, E> impleme
 
   /** Ends the task and resumes who has joined it. Counts once. */
   protected completeUnsafe(exit: Exit.Exit<A, E>): void {
-    if (this.#exit !== undefined) return
-    this.#exit = exit
-    const observers = this.#observers
-    this.#observers = undefined
+    const observers = this.#end
+    if (observers !== undefined && !(observers instanceof Set)) return
+    this.#end = exit
     observers?.forEach((observer) => observer(exit))
-    if (Exit.isFailure(exit) && !this.#asked && !Cause.hasInterruptsOnly(exit.cause)) this.#report(exit.cause)
+    if (Exit.isFailure(exit) && this.#asked === false && !Cause.hasInterruptsOnly(exit.cause)) {
+      Class.#report(this, exit.cause)
+    }
   }
 
   get _tag(): "GreenTask" {
@@ -132,54 +133,60 @@ export abstract class Class<A, E = never> extends Effectable.Class<A, E> impleme
   }
 
   override asEffect(): Effect.Effect<A, E> {
-    this.#asked = true
-    return this.#exit ?? Effect.flatten(this.exit)
+    this.#asked ||= true
+    return Class.#exit(this) ?? Effect.flatten(this.exit)
   }
 
   get exit(): Effect.Effect<Exit.Exit<A, E>> {
     return Effect.callback((resume) => {
-      const withdraw = this.#observe((exit) => resume(Effect.succeed(exit)))
+      const withdraw = Class.#observe(this, (exit) => resume(Effect.succeed(exit)))
       return Effect.sync(withdraw)
     })
   }
 
   poll(): Exit.Exit<A, E> | undefined {
-    this.#asked = true
-    return this.#exit
+    this.#asked ||= true
+    return Class.#exit(this)
   }
 
   get promise(): Promise<A> {
-    return (this.#promise ??= new Promise((resolve, reject) => {
-      this.#observe((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))
+    if (typeof this.#asked === "object") return this.#asked
+    return (this.#asked = new Promise((resolve, reject) => {
+      Class.#observe(this, (exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))
     }))
   }
 
   get interrupt(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.#exit === undefined) this.interruptUnsafe()
+      if (Class.#exit(this) === undefined) this.interruptUnsafe()
       return Effect.asVoid(this.exit)
     })
   }
 
-  #observe(observer: (exit: Exit.Exit<A, E>) => void): () => void {
-    this.#asked = true
-    if (this.#exit !== undefined) {
-      observer(this.#exit)
-      return () => {}
-    }
-    const observers = (this.#observers ??= new Set())
-    observers.add(observer)
-    return () => observers.delete(observer)
+  // Static: private methods cost each task a field.
+  static #exit<A, E>(task: Class<A, E>): Exit.Exit<A, E> | undefined {
+    return task.#end instanceof Set ? undefined : task.#end
   }
 
-  #report(cause: Cause.Cause<E>): void {
+  static #observe<A, E>(task: Class<A, E>, observer: (exit: Exit.Exit<A, E>) => void): () => void {
+    task.#asked ||= true
+    const observers = (task.#end ??= new Set())
+    if (observers instanceof Set) {
+      observers.add(observer)
+      return () => observers.delete(observer)
+    }
+    observer(observers)
+    return () => {}
+  }
+
+  static #report<A, E>(task: Class<A, E>, cause: Cause.Cause<E>): void {
     const report = Effect.withFiber((fiber) => {
       const level = fiber.getRef(UnhandledLogLevel)
-      return this.#asked || level === undefined
+      return task.#asked !== false || level === undefined
         ? Effect.void
         : Effect.logWithLevel(level)("a green task failed, and nobody joined it", cause)
     })
-    setImmediate(() => Effect.runForkWith(this.context)(report))
+    setImmediate(() => Effect.runForkWith(task.context)(report))
   }
 }
 

@@ -78,7 +78,7 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
   drop(why: "interrupted" | "outrun"): void {
     this.#effect = undefined
     this.#submitter = undefined
-    this.#end(why === "outrun" ? Exit.fail(new TaskDropped()) : Exit.interrupt())
+    Task.#end(this, why === "outrun" ? Exit.fail(new TaskDropped()) : Exit.interrupt())
   }
 
   interruptUnsafe(): void {
@@ -98,20 +98,21 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     task.#fiber = fiber
     fiber.addObserver((exit) => {
       task.#fiber = undefined
-      task.#end(exit)
+      Task.#end(task, exit)
       task.workers.advance()
     })
   }
 
-  #end(exit: Exit.Exit<A, E | TaskDropped>): void {
-    this.ended = true
-    if (this.lane !== undefined) Nest.leave(this)
+  // Static: a private method costs each task a field.
+  static #end<A, E, R>(task: Task<A, E, R>, exit: Exit.Exit<A, E | TaskDropped>): void {
+    task.ended = true
+    if (task.lane !== undefined) Nest.leave(task)
     if (ending) {
-      late.push(() => this.completeUnsafe(exit))
+      late.push(() => task.completeUnsafe(exit))
       return
     }
     ending = true
-    this.completeUnsafe(exit)
+    task.completeUnsafe(exit)
     for (let next = late.shift(); next !== undefined; next = late.shift()) next()
     ending = false
   }
