@@ -6,3 +6,4 @@
 export type { Input } from "./Input.ts"
 export * as GreenPool from "./GreenPool.ts"
 export { PoolClosed, PoolFull, PoolOptionError, SourceError, TaskDropped } from "./PoolError.ts"
+export * as RunInPool from "./RunInPool.ts"

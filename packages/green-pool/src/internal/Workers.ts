@@ -47,7 +47,7 @@ interface Key {
   readonly parked: JobQueue
 }
 
-/** How many items `map` and `imap` read beyond those that have a worker. */
+/** How many items `imap` reads beyond those that have a worker. */
 export const readAhead = 2
 
 /** So many jobs start between two looks at the clock. */
@@ -99,6 +99,11 @@ export class Workers {
     return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#waiting.size
   }
 
+  /** Whether somebody waits for a place in the queue. */
+  get crowded(): boolean {
+    return this.#candidates.size > 0
+  }
+
   /** The job, of this pool, that the greenlet runs in. */
   jobOf(greenlet: Greenlet.Greenlet | undefined): Job | undefined {
     for (; greenlet !== undefined; greenlet = greenlet.parent) {
@@ -107,14 +112,14 @@ export class Workers {
     return undefined
   }
 
-  /** Starts the job or queues it; answers whether there was room. */
-  admit(job: Job, priority: number): boolean {
+  /** Starts the job or, if it may be queued, queues it; answers whether there was room. */
+  admit(job: Job, priority: number, mayBeQueued = true): boolean {
     if (this.#startable(job)) {
       this.#options.rate?.started(this.#options.now())
       this.#begin(job)
       return true
     }
-    if (this.queued >= this.capacity) return false
+    if (!mayBeQueued || this.queued >= this.capacity) return false
     this.#enqueue(job, priority)
     return true
   }
