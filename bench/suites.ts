@@ -23,5 +23,9 @@ export const suites: Readonly<Record<string, Suite>> = {
     flat: () => import("./pool/flat.ts"),
     timers: () => import("./pool/timers.ts"),
     idle: () => import("./pool/idle.ts")
+  },
+  serve: {
+    request: () => import("./serve/request.ts"),
+    saturated: () => import("./serve/saturated.ts")
   }
 }

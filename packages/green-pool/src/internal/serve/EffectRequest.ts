@@ -121,16 +121,20 @@ class EffectRequest<E, R> extends RequestJob {
         ? this.#context
         : Context.add(this.#context, HttpServerRequest.HttpServerRequest, this.#request)
     const fiber = Effect.runForkWith(context)(this.#app)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return this.#ended(exit)
     this.#fiber = fiber
-    fiber.addObserver((exit) => {
-      this.end()
-      this.#answer(this.#instead ?? exit)
-    })
+    fiber.addObserver((exit) => this.#ended(exit))
   }
 
   protected stop(refusal: Refusal): void {
     this.#instead ??= Exit.succeed(responseOf(refusal))
     this.#fiber?.interruptUnsafe()
+  }
+
+  #ended(exit: Answer<E>): void {
+    this.end()
+    this.#answer(this.#instead ?? exit)
   }
 
   #answer(exit: Answer<E>): void {

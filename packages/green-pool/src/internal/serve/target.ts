@@ -21,5 +21,12 @@ export const isPath = (target: string): boolean => {
 }
 
 /** The authority that a Host header names, if it is a host with or without a port, and nothing else. */
-export const authorityOf = (host: string): string | undefined =>
-  /^([\w.~-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?$/.test(host) && URL.canParse(`http://${host}`) ? host : undefined
+export const authorityOf = (host: string): string | undefined => {
+  if (host === known) return host
+  if (!/^([\w.~-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?$/.test(host) || !URL.canParse(`http://${host}`)) return undefined
+  known = host
+  return host
+}
+
+/** The last one, which is mostly the next one. */
+let known = ""
