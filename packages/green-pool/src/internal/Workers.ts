@@ -47,7 +47,7 @@ interface Key {
   readonly parked: JobQueue
 }
 
-/** How many items `imap` reads beyond those that have a worker. */
+/** How many items `map` and `imap` read beyond those that have a worker. */
 export const readAhead = 2
 
 /** So many jobs start between two looks at the clock. */
@@ -97,11 +97,6 @@ export class Workers {
   /** Whether nothing is queued, and whatever runs waits for the pool. */
   get stalled(): boolean {
     return this.queued === 0 && this.#candidates.size === 0 && this.#working.length === this.#waiting.size
-  }
-
-  /** Whether somebody waits for a place in the queue. */
-  get crowded(): boolean {
-    return this.#candidates.size > 0
   }
 
   /** The job, of this pool, that the greenlet runs in. */
