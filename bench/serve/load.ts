@@ -48,7 +48,7 @@ const run = async ({ connections, port, requests }: Load): Promise<Result> => {
       socket.removeAllListeners()
       socket.on("error", reject)
       socket.on("close", () => reject(new Error("the server has closed a connection")))
-      socket.on("data", (chunk) => {
+      socket.on("data", (chunk: Buffer) => {
         if (length === 0) length = lengthOf(chunk)
         bytes += chunk.length
         if (bytes < length) return

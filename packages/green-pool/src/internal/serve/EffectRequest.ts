@@ -48,13 +48,23 @@ const isNotFound = (error: unknown): error is HttpServerError =>
 /** The request with a URL that is a path, on the host that its Host header names; `undefined` if that is none. */
 const onPath = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest | undefined => {
   const { source } = request
-  const target = source instanceof IncomingMessage ? (source.url ?? "/") : request.url
-  const host = source instanceof IncomingMessage ? source.headers.host : request.headers["host"]
+  const isNode = source instanceof IncomingMessage
+  const target = isNode ? (source.url ?? "/") : request.url
+  const host = isNode ? hostOf(source.rawHeaders) : request.headers["host"]
   if (host !== undefined && authorityOf(host) === undefined) return undefined
   if (isPath(target)) return request
   const url = pathOf(target)
   if (url === undefined) return undefined
   return request.modify({ url, headers: host === undefined ? request.headers : { ...request.headers, host } })
+}
+
+/** The Host header, without reading all the others, which an app may have no use for. */
+const hostOf = (rawHeaders: ReadonlyArray<string>): string | undefined => {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === "host") return rawHeaders[index + 1]
+  }
+  return undefined
 }
 
 const responseOf = ({ headers, status, text }: Refusal): HttpServerResponse.HttpServerResponse =>

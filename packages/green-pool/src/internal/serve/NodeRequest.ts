@@ -30,86 +30,18 @@ export const listen =
       if (path === undefined) return writeRefusal(request, response, reception.refusals.badRequest)
       request.url = path
     }
-    if (reception.isInside) new Handling(app, request, response, () => {}).begin()
-    else reception.receive(new NodeRequest(app, request, response))
+    const job = new NodeRequest(app, request, response)
+    if (reception.isInside) job.serve()
+    else reception.receive(job)
   }
 
-/** Calls the listeners, and sees to it that there is an answer; `ended` once that is so. */
-class Handling {
-  readonly #app: NodeApp
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
-  readonly #ended: () => void
-  /** The next in the list. */
-  #next = 0
-  #abandoned = false
-
-  constructor(app: NodeApp, request: IncomingMessage, response: ServerResponse, ended: () => void) {
-    this.#app = app
-    this.#request = request
-    this.#response = response
-    this.#ended = ended
-  }
-
-  begin(): void {
-    const { listener } = this.#app
-    if (typeof listener === "function") this.#call(listener)
-    else this.#callNext(listener)
-  }
-
-  /** What comes of the listeners is nobody's matter any more. */
-  abandon(): void {
-    this.#abandoned = true
-  }
-
-  #callNext(listeners: ReadonlyArray<NodeListener>): void {
-    const listener = listeners[this.#next++]
-    if (listener === undefined) {
-      writeRefusal(this.#request, this.#response, this.#app.reception.refusals.notFound)
-      this.#ended()
-    } else this.#call(listener)
-  }
-
-  #call(listener: NodeListener): void {
-    let result: unknown
-    try {
-      result = listener(this.#request, this.#response)
-    } catch (error) {
-      this.#failed(error)
-      return
-    }
-    if (!isPromiseLike(result)) this.#called()
-    else {
-      result.then(
-        () => this.#called(),
-        (error: unknown) => this.#failed(error)
-      )
-    }
-  }
-
-  #called(): void {
-    if (this.#abandoned) return
-    const response = this.#response
-    const { listener } = this.#app
-    if (response.writableEnded || response.destroyed) this.#ended()
-    else if (response.headersSent || typeof listener === "function") onEnd(this.#request, response, this.#ended)
-    else this.#callNext(listener)
-  }
-
-  #failed(error: unknown): void {
-    if (this.#abandoned) return
-    this.#app.report(error, this.#request)
-    cutOff(this.#request, this.#response, this.#app.reception.refusals.failed)
-    this.#ended()
-  }
-}
-
-/** A request in the pool. */
+/** A request and what comes of it, in the pool or in place. */
 class NodeRequest extends RequestJob {
   readonly #app: NodeApp
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  #handling: Handling | undefined = undefined
+  /** The next in the list of listeners. */
+  #next = 0
   #stopReading: (() => void) | undefined = undefined
   #unwatch: (() => void) | undefined = undefined
 
@@ -146,22 +78,59 @@ class NodeRequest extends RequestJob {
     writeRefusal(this.#request, this.#response, refusal)
   }
 
-  protected serve(): void {
+  serve(): void {
     this.#release()
-    this.#handling = new Handling(this.#app, this.#request, this.#response, () => this.#over())
-    this.#handling.begin()
+    const { listener } = this.#app
+    if (typeof listener === "function") this.#call(listener)
+    else this.#callNext(listener)
   }
 
   protected stop(refusal: Refusal): void {
-    this.#handling?.abandon()
     // The listener does not know yet, and may go on writing.
     this.#response.on("error", () => {})
-    if (!this.#response.writableEnded) cutOff(this.#request, this.#response, refusal)
-    this.#over()
+    cutOff(this.#request, this.#response, refusal)
+    this.end()
   }
 
-  #over(): void {
-    this.#unwatch?.()
+  #callNext(listeners: ReadonlyArray<NodeListener>): void {
+    const listener = listeners[this.#next++]
+    if (listener === undefined) {
+      writeRefusal(this.#request, this.#response, this.reception.refusals.notFound)
+      this.end()
+    } else this.#call(listener)
+  }
+
+  #call(listener: NodeListener): void {
+    let result: unknown
+    try {
+      result = listener(this.#request, this.#response)
+    } catch (error) {
+      this.#failed(error)
+      return
+    }
+    if (!isPromiseLike(result)) this.#called()
+    else {
+      result.then(
+        () => this.#called(),
+        (error: unknown) => this.#failed(error)
+      )
+    }
+  }
+
+  #called(): void {
+    if (this.state === "over") return
+    const response = this.#response
+    const { listener } = this.#app
+    if (response.writableEnded || response.destroyed) this.end()
+    else if (response.headersSent || typeof listener === "function") {
+      onEnd(this.#request, response, () => this.end())
+    } else this.#callNext(listener)
+  }
+
+  #failed(error: unknown): void {
+    if (this.state === "over") return
+    this.#app.report(error, this.#request)
+    cutOff(this.#request, this.#response, this.reception.refusals.failed)
     this.end()
   }
 

@@ -41,7 +41,9 @@ export class Reception implements RequestCounts {
   queued = 0
   waited = 0
   readonly #options: ReceptionOptions
-  /** Those that are not over, in the order of arrival, which is that of their deadlines. */
+  /** Whether any of them may be given up. */
+  readonly #isTimed: boolean
+  /** Then those that are not over, in the order of arrival, which is that of their deadlines. */
   #oldest: RequestJob | undefined
   #newest: RequestJob | undefined
   #closing = false
@@ -50,6 +52,7 @@ export class Reception implements RequestCounts {
 
   constructor(options: ReceptionOptions) {
     this.#options = options
+    this.#isTimed = options.deadline !== undefined || options.grace !== undefined
     this.pool = options.pool
     this.workers = options.pool.workers
     this.refusals = refusals(options.retryAfter)
@@ -71,7 +74,7 @@ export class Reception implements RequestCounts {
   receive(job: RequestJob): void {
     const { budget, deadline } = this.#options
     this.received++
-    this.#add(job)
+    if (this.#isTimed) this.#add(job)
     if (this.#closing || this.workers.closed) return job.refuse("closing")
     if (deadline !== undefined) {
       job.since = this.#now()
@@ -118,8 +121,8 @@ export class Reception implements RequestCounts {
     job.ended = true
     this[outcome]++
     this.#options.budget?.giveBack(job)
-    this.#remove(job)
-    if (this.#oldest === undefined) this.#drained?.()
+    if (this.#isTimed) this.#remove(job)
+    if (this.#drained !== undefined && this.pending === 0) this.#drained()
   }
 
   /** Takes no more, and waits until all is answered; those that are not after the grace are given up. */
@@ -128,7 +131,7 @@ export class Reception implements RequestCounts {
       const { grace, runFork } = this.#options
       this.#closing = true
       const drained = Effect.callback<void>((resume) => {
-        if (this.#oldest === undefined) return resume(Effect.void)
+        if (this.pending === 0) return resume(Effect.void)
         this.#drained = () => resume(Effect.void)
       })
       const giveUp = Effect.sync(() => this.#giveUp("closing", () => true))
