@@ -1,0 +1,143 @@
+/**
+ * Why a request was not answered, or its answer could not be used.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+
+/**
+ * What a time-out was waiting for:
+ *
+ * - `connection`: a connection of the pool, or a new one
+ * - `dns`, `connect`, `tls`: the steps of a new one
+ * - `response`: the head of the response, from when the connection was there
+ * - `body`: the next bytes of the response
+ * - `total`: all of it
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "body" | "total"
+
+/**
+ * The reasons of an `HttpError`.
+ *
+ * - `InvalidUrl`: `value` is no absolute http or https URL.
+ * - `InvalidRequest`: a method, a header or an option that HTTP does not allow.
+ * - `Dns`: the name has no address; `code` as in dns(3), such as `ENOTFOUND`.
+ * - `Connect`: nobody took the connection, or it broke before the response; `code` as of the system: `ECONNREFUSED`.
+ * - `Tls`: the handshake failed; `code` names the fault of the certificate, such as `CERT_HAS_EXPIRED`.
+ * - `Timeout`: `phase` took more than so many milliseconds.
+ * - `Protocol`: the response is no HTTP, ended short, or lied about its length.
+ * - `TooLarge`: the body is longer than `limit` bytes, after decompression.
+ * - `TooManyRedirects`: more than `limit`.
+ * - `Decode`: the body is not what it was read as: JSON, a charset, a compression, a schema.
+ * - `Status`: not from 200 to 299, where that was asked for.
+ * - `RequestBody`: the body to be sent failed, with `cause`.
+ * - `Refused`: a policy of this client said no, such as an address filter.
+ * - `Closed`: the client was closed.
+ * - `Unplayed`: a cassette has no exchange for the request.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type HttpErrorReason =
+  | { readonly _tag: "InvalidUrl"; readonly value: string; readonly problem: string }
+  | { readonly _tag: "InvalidRequest"; readonly problem: string }
+  | { readonly _tag: "Dns"; readonly host: string; readonly code: string }
+  | { readonly _tag: "Connect"; readonly code: string; readonly problem: string }
+  | { readonly _tag: "Tls"; readonly code: string; readonly problem: string }
+  | { readonly _tag: "Timeout"; readonly phase: Phase; readonly milliseconds: number }
+  | { readonly _tag: "Protocol"; readonly code: string; readonly problem: string }
+  | { readonly _tag: "TooLarge"; readonly limit: number }
+  | { readonly _tag: "TooManyRedirects"; readonly limit: number }
+  | { readonly _tag: "Decode"; readonly problem: string; readonly cause?: unknown }
+  | { readonly _tag: "Status"; readonly status: number }
+  | { readonly _tag: "RequestBody"; readonly cause: unknown }
+  | { readonly _tag: "Refused"; readonly problem: string }
+  | { readonly _tag: "Closed" }
+  | { readonly _tag: "Unplayed"; readonly problem: string }
+
+/**
+ * The failure of a request. It names the method and the URL, without user, password and query: those may be secrets.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class HttpError extends Data.TaggedError("HttpError")<{
+  readonly method: string
+  readonly url: string
+  readonly reason: HttpErrorReason
+}> {
+  override get message(): string {
+    return `${this.method} ${this.url}: ${describe(this.reason)}`
+  }
+}
+
+/**
+ * A URL as it may be shown: without user, password, query and fragment.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const redactUrl = (url: string | URL): string => {
+  if (typeof url !== "string") return `${url.protocol}//${url.host}${url.pathname}`
+  const parsed = URL.parse(url)
+  return parsed === null ? url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//") : redactUrl(parsed)
+}
+
+/**
+ * The failure of a request for a reason.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failure = (
+  request: { readonly method: string; readonly url: string | URL },
+  reason: HttpErrorReason
+): HttpError => new HttpError({ method: request.method, url: redactUrl(request.url), reason })
+
+const describe = (reason: HttpErrorReason): string => {
+  switch (reason._tag) {
+    case "InvalidUrl":
+      return `${redactUrl(reason.value)} is no URL to ask: ${reason.problem}`
+    case "InvalidRequest":
+      return `the request cannot be sent: ${reason.problem}`
+    case "Dns":
+      return `${reason.host} has no address (${reason.code})`
+    case "Connect":
+      return `no connection (${reason.code}): ${reason.problem}`
+    case "Tls":
+      return `TLS failed (${reason.code}): ${reason.problem}`
+    case "Timeout":
+      return `timed out after ${reason.milliseconds} ms, waiting for ${waitingFor[reason.phase]}`
+    case "Protocol":
+      return `the response is broken (${reason.code}): ${reason.problem}`
+    case "TooLarge":
+      return `the body is longer than ${reason.limit} bytes; raise maxBytes, or read it as a stream`
+    case "TooManyRedirects":
+      return `redirected more than ${reason.limit} times`
+    case "Decode":
+      return `the body could not be decoded: ${reason.problem}`
+    case "Status":
+      return `the status is ${reason.status}`
+    case "RequestBody":
+      return `the body to be sent failed: ${reason.cause instanceof Error ? reason.cause.message : String(reason.cause)}`
+    case "Refused":
+      return `refused: ${reason.problem}`
+    case "Closed":
+      return "the client was closed"
+    case "Unplayed":
+      return `the cassette has no exchange for it: ${reason.problem}`
+  }
+}
+
+const waitingFor: Readonly<Record<Phase, string>> = {
+  connection: "a connection",
+  dns: "the address",
+  connect: "the connection",
+  tls: "the TLS handshake",
+  response: "the response",
+  body: "the next bytes of the body",
+  total: "the whole exchange"
+}

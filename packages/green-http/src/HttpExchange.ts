@@ -1,0 +1,203 @@
+/**
+ * The operation of this package: one request out, one response in.
+ *
+ * It has no policy. A redirect is a response, a cookie is a header, a compressed body is bytes. Everything that a session
+ * does is written above it, once, and works over every handler: `UndiciExchange`, `MemoryExchange`, `CassetteExchange`,
+ * or ten lines of a user's own.
+ *
+ * @since 0.1.0
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { HttpError } from "./HttpError.ts"
+
+/**
+ * Header fields as they are on the wire: name, value, name, value. Names in any case, duplicates kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RawHeaders = ReadonlyArray<string>
+
+/**
+ * A body to be sent: bytes, or a stream of bytes that is pulled as fast as the other side takes it. With a `length` it
+ * is sent with a Content-Length, which it has to keep; otherwise in chunks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RequestBody =
+  | Uint8Array
+  | { readonly stream: Stream.Stream<Uint8Array, HttpError>; readonly length?: number }
+
+/**
+ * One request. `url` is absolute, http or https; its user and password are ignored, and so is its fragment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExchangeRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: RawHeaders
+  readonly body?: RequestBody
+  /** Time-outs of this exchange, in milliseconds. A handler keeps those that it can see. */
+  readonly timeouts?: ExchangeTimeouts
+}
+
+/**
+ * How long each phase may take, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExchangeTimeouts {
+  readonly connection?: number
+  readonly response?: number
+  readonly body?: number
+}
+
+/**
+ * The body of a response, as a source: it is pulled, once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResponseBody {
+  /** The bytes that are there, waiting for some; `undefined` at the end. */
+  readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError>
+  /** Lets go of what has not been pulled, and of the connection with it if need be. Harmless at any time. */
+  readonly discard: Effect.Effect<void>
+  /** What came after the body; empty before its end. */
+  readonly trailers: () => RawHeaders
+}
+
+/**
+ * One response: the head is here, the body is to be pulled or discarded. Whoever takes a response does one or the other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExchangeResponse {
+  readonly status: number
+  readonly statusText: string
+  readonly headers: RawHeaders
+  readonly body: ResponseBody
+}
+
+/**
+ * Performs one exchange. It succeeds when the head of the final response is there (1xx are no final ones), fails before
+ * it, and the body fails after it. Interrupted before the head, it lets go of the connection at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Exchange = (request: ExchangeRequest) => Effect.Effect<ExchangeResponse, HttpError>
+
+/**
+ * The service.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import { HttpExchange } from "green-http"
+ *
+ * // A handler of one's own: every request is answered with its path.
+ * const echo = Layer.succeed(HttpExchange, {
+ *   exchange: (request) => Effect.succeed(HttpExchange.response(200, [], new TextEncoder().encode(request.url.pathname)))
+ * })
+ *
+ * const program = HttpExchange.use(({ exchange }) =>
+ *   exchange({ method: "GET", url: new URL("http://nowhere/path"), headers: [] })
+ * )
+ *
+ * const { status } = await Effect.runPromise(Effect.provide(program, echo))
+ * console.log(status)
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class HttpExchange extends Context.Service<HttpExchange, { readonly exchange: Exchange }>()(
+  "green-http/HttpExchange"
+) {
+  /**
+   * A response with a body that is there: for handlers that have it all.
+   *
+   * @since 0.1.0
+   */
+  static response(status: number, headers: RawHeaders, bytes?: Uint8Array, statusText = ""): ExchangeResponse {
+    let rest = bytes === undefined || bytes.byteLength === 0 ? undefined : bytes
+    return {
+      status,
+      statusText,
+      headers,
+      body: {
+        pull: Effect.sync(() => {
+          const chunk = rest
+          rest = undefined
+          return chunk === undefined ? undefined : [chunk]
+        }),
+        discard: Effect.sync(() => {
+          rest = undefined
+        }),
+        trailers: () => []
+      }
+    }
+  }
+
+  /**
+   * Interposes: `next(request?)` performs the exchange outward. Tracing, recording, fault injection and latency are
+   * written with it. A layer value that is used twice is memoised, and interposes once.
+   *
+   * @since 0.1.0
+   */
+  static around(
+    f: (
+      request: ExchangeRequest,
+      next: (request?: ExchangeRequest) => Effect.Effect<ExchangeResponse, HttpError>
+    ) => Effect.Effect<ExchangeResponse, HttpError>
+  ): Layer.Layer<HttpExchange, never, HttpExchange> {
+    return Layer.effect(
+      HttpExchange,
+      HttpExchange.useSync(({ exchange }) => ({
+        exchange: (request) => f(request, (replaced = request) => exchange(replaced))
+      }))
+    )
+  }
+
+  /**
+   * Performs an exchange whose body is discarded when the scope is closed, unless it has been read to its end.
+   *
+   * @since 0.1.0
+   */
+  static scoped(request: ExchangeRequest): Effect.Effect<ExchangeResponse, HttpError, HttpExchange | Scope.Scope> {
+    return HttpExchange.use(({ exchange }) =>
+      Effect.acquireRelease(exchange(request), ({ body }) => body.discard, { interruptible: true })
+    )
+  }
+}
+
+/**
+ * A body as a stream. It is discarded when the stream ends, however that comes.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toStream = (body: ResponseBody): Stream.Stream<Uint8Array, HttpError> =>
+  Stream.unwrap(
+    Effect.as(
+      Effect.addFinalizer(() => body.discard),
+      Stream.fromPull(
+        Effect.succeed(
+          Effect.flatMap(body.pull, (chunks) => (chunks === undefined ? Cause.done() : Effect.succeed(chunks)))
+        )
+      )
+    )
+  )

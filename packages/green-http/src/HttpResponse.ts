@@ -1,0 +1,247 @@
+/**
+ * A response of a session: its head, and its body to be read once, in one of several ways.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import * as SchemaParser from "effect/SchemaParser"
+import * as Stream from "effect/Stream"
+import { createWriteStream } from "node:fs"
+import { pipeline } from "node:stream/promises"
+import { Cookie } from "tough-cookie"
+import { failure, HttpError, type HttpErrorReason } from "./HttpError.ts"
+import {
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type RawHeaders,
+  type ResponseBody,
+  toStream
+} from "./HttpExchange.ts"
+import * as Headers from "./HttpHeaders.ts"
+import { type Link, parse } from "./Links.ts"
+
+/**
+ * The head of a response.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResponseHead {
+  readonly status: number
+  readonly statusText: string
+  /** Whether the status is from 200 to 299. */
+  readonly ok: boolean
+  /** Of the request that this is the response to: the last one of a chain of redirects. */
+  readonly url: string
+  readonly method: string
+  /** By name in lower case, several values joined by `", "`. */
+  readonly headers: Readonly<Record<string, string>>
+  /** As they came. */
+  readonly rawHeaders: RawHeaders
+  /** Those that this response sets. */
+  readonly cookies: ReadonlyArray<Cookie>
+  readonly links: ReadonlyArray<Link>
+  /** Milliseconds from the start of the exchange until the head was here. */
+  readonly elapsed: number
+}
+
+/**
+ * A response. The body is read once: as one of `text`, `json`, `bytes`, which may then be asked for again, or as
+ * `stream`. A body that nobody reads is discarded when the fiber ends that has made the request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpResponse extends ResponseHead {
+  /** The redirects that led here, in order. Their bodies are discarded. */
+  readonly history: ReadonlyArray<ResponseHead>
+  /** The bytes, at most `maxBytes` of them. Fails `TooLarge`. */
+  readonly bytes: Effect.Effect<Uint8Array, HttpError>
+  /** The text, by the charset of the Content-Type, or by its byte order mark, or UTF-8. */
+  readonly text: Effect.Effect<string, HttpError>
+  /** The value of the JSON text. An empty body is no JSON. */
+  readonly json: Effect.Effect<unknown, HttpError>
+  /** The same, decoded by a Schema. */
+  readonly decode: <S extends Schema.Constraint>(
+    schema: S
+  ) => Effect.Effect<S["Type"], HttpError, S["DecodingServices"]>
+  /** The bytes as they come. */
+  readonly stream: Stream.Stream<Uint8Array, HttpError>
+  /** Writes the bytes to a file, which is made new. How many they were. */
+  readonly saveTo: (path: string) => Effect.Effect<number, HttpError>
+  /** The response, or an `HttpError` with the reason `Status` if it is not `ok`. */
+  readonly raiseForStatus: Effect.Effect<HttpResponse, HttpError>
+  /** Lets go of the body. */
+  readonly discard: Effect.Effect<void>
+}
+
+export class Head implements ResponseHead {
+  readonly status: number
+  readonly statusText: string
+  readonly rawHeaders: RawHeaders
+  readonly elapsed: number
+  readonly #request: ExchangeRequest
+  #headers: Readonly<Record<string, string>> | undefined
+
+  constructor(request: ExchangeRequest, response: ExchangeResponse, elapsed: number) {
+    this.status = response.status
+    this.statusText = response.statusText
+    this.rawHeaders = response.headers
+    this.elapsed = elapsed
+    this.#request = request
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status <= 299
+  }
+
+  get url(): string {
+    return this.#request.url.href
+  }
+
+  get method(): string {
+    return this.#request.method
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return (this.#headers ??= Headers.toRecord(this.rawHeaders))
+  }
+
+  get cookies(): ReadonlyArray<Cookie> {
+    return Headers.getAll(this.rawHeaders, "set-cookie").flatMap((line) => Cookie.parse(line) ?? [])
+  }
+
+  get links(): ReadonlyArray<Link> {
+    return parse(this.rawHeaders, this.#request.url)
+  }
+}
+
+export interface ResponseOptions {
+  readonly request: ExchangeRequest
+  readonly response: ExchangeResponse
+  readonly body: ResponseBody
+  readonly history: ReadonlyArray<ResponseHead>
+  readonly elapsed: number
+  readonly maxBytes: number
+}
+
+export class Received extends Head implements HttpResponse {
+  readonly history: ReadonlyArray<ResponseHead>
+  readonly #body: ResponseBody
+  readonly #maxBytes: number
+  readonly #at: { readonly method: string; readonly url: URL }
+  #bytes: Effect.Effect<Uint8Array, HttpError> | undefined
+
+  constructor({ body, elapsed, history, maxBytes, request, response }: ResponseOptions) {
+    super(request, response, elapsed)
+    this.history = history
+    this.#body = body
+    this.#maxBytes = maxBytes
+    this.#at = request
+  }
+
+  get bytes(): Effect.Effect<Uint8Array, HttpError> {
+    return Effect.suspend(() => {
+      if (this.#bytes !== undefined) return this.#bytes
+      const collected = Effect.tap(this.#collect(), (bytes) =>
+        Effect.sync(() => {
+          this.#bytes = Effect.succeed(bytes)
+        })
+      )
+      this.#bytes = collected
+      return collected
+    })
+  }
+
+  get text(): Effect.Effect<string, HttpError> {
+    return Effect.flatMap(this.bytes, (bytes) => {
+      const label = charsetOf(bytes, this.headers["content-type"])
+      return this.#attempt(`as ${label}`, () => new TextDecoder(label, { fatal: false }).decode(bytes))
+    })
+  }
+
+  get json(): Effect.Effect<unknown, HttpError> {
+    return Effect.flatMap(this.text, (text) => this.#attempt("as JSON", (): unknown => JSON.parse(text)))
+  }
+
+  decode<S extends Schema.Constraint>(schema: S): Effect.Effect<S["Type"], HttpError, S["DecodingServices"]> {
+    const decode = SchemaParser.decodeUnknownEffect(schema)
+    return Effect.flatMap(this.json, (value) =>
+      Effect.mapError(decode(value), (cause) => this.#fail({ _tag: "Decode", problem: String(cause), cause }))
+    )
+  }
+
+  get stream(): Stream.Stream<Uint8Array, HttpError> {
+    return toStream(this.#body)
+  }
+
+  saveTo(path: string): Effect.Effect<number, HttpError> {
+    return Effect.suspend(() => {
+      let written = 0
+      const counted = Stream.map(this.stream, (bytes) => {
+        written += bytes.byteLength
+        return bytes
+      })
+      const writing = Effect.tryPromise({
+        try: (signal) => pipeline(Stream.toAsyncIterable(counted), createWriteStream(path), { signal }),
+        catch: (cause) =>
+          cause instanceof HttpError
+            ? cause
+            : this.#fail({ _tag: "Decode", problem: `it could not be written to ${path}: ${String(cause)}`, cause })
+      })
+      return Effect.map(writing, () => written)
+    })
+  }
+
+  get raiseForStatus(): Effect.Effect<HttpResponse, HttpError> {
+    return Effect.suspend(() =>
+      this.ok
+        ? Effect.succeed(this)
+        : Effect.andThen(this.discard, Effect.fail(this.#fail({ _tag: "Status", status: this.status })))
+    )
+  }
+
+  get discard(): Effect.Effect<void> {
+    return this.#body.discard
+  }
+
+  #collect(): Effect.Effect<Uint8Array, HttpError> {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    const more: Effect.Effect<Uint8Array, HttpError> = Effect.flatMap(this.#body.pull, (pulled) => {
+      if (pulled === undefined)
+        return Effect.succeed(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
+      for (const chunk of pulled) size += chunk.byteLength
+      if (size > this.#maxBytes) {
+        return Effect.andThen(this.discard, Effect.fail(this.#fail({ _tag: "TooLarge", limit: this.#maxBytes })))
+      }
+      chunks.push(...pulled)
+      return more
+    })
+    return Effect.onInterrupt(more, () => this.discard)
+  }
+
+  #attempt<A>(how: string, read: () => A): Effect.Effect<A, HttpError> {
+    return Effect.try({
+      try: read,
+      catch: (cause) => {
+        const problem = `${how}: ${cause instanceof Error ? cause.message : String(cause)}`
+        return this.#fail({ _tag: "Decode", problem, cause })
+      }
+    })
+  }
+
+  #fail(reason: HttpErrorReason): HttpError {
+    return failure(this.#at, reason)
+  }
+}
+
+/** The byte order mark says it for sure; then the header. */
+const charsetOf = (bytes: Uint8Array, type: string | undefined): string => {
+  const [first, second, third] = bytes
+  if (first === 0xef && second === 0xbb && third === 0xbf) return "utf-8"
+  if (first === 0xfe && second === 0xff) return "utf-16be"
+  if (first === 0xff && second === 0xfe) return "utf-16le"
+  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type ?? "")?.[1] ?? "utf-8"
+}

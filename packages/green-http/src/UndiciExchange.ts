@@ -1,0 +1,159 @@
+/**
+ * Exchanges over the network, by undici: a pool of connections for each origin.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Readable } from "node:stream"
+import { Agent, type Dispatcher } from "undici"
+import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
+import { makeConnector, type TlsOptions } from "./internal/undici/Connector.ts"
+import { Reply, type Timer } from "./internal/undici/Reply.ts"
+import { Turns } from "./internal/undici/Turns.ts"
+
+export type { TlsOptions } from "./internal/undici/Connector.ts"
+
+/**
+ * How connections are made and kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UndiciOptions {
+  /** How many connections an origin may have: any number unless said. More requests wait for one. */
+  readonly connections?: number
+  /** How many requests one connection may have on the way: 1 unless said, which is no pipelining. */
+  readonly pipelining?: number
+  /** How long an idle connection is kept: 4 seconds unless said, or the server's hint. */
+  readonly keepAlive?: Duration.Input
+  /** Whether HTTP/2 is spoken with servers that offer it over TLS. Not unless said. */
+  readonly http2?: boolean
+  readonly tls?: TlsOptions
+  /** Connects to this Unix socket, whatever the URL's host. */
+  readonly socketPath?: string
+  /** Addresses of names, instead of those of the system: `{ "api.test": "127.0.0.1" }`. */
+  readonly addresses?: Readonly<Record<string, string>>
+  /** Whether an address may be connected to: asked for each connection, after its name was resolved. */
+  readonly allowAddress?: (address: string, host: string) => boolean
+  /** How long the steps of a new connection may take. */
+  readonly timeouts?: {
+    readonly dns?: Duration.Input
+    readonly connect?: Duration.Input
+    readonly tls?: Duration.Input
+  }
+  /** The most bytes that the head of a response may have: 16 KiB unless said. */
+  readonly maxHeaderSize?: number
+  /** A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. */
+  readonly dispatcher?: Dispatcher
+}
+
+/**
+ * An exchange of its own connections, which are closed with the scope: those in use too.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
+  options.dispatcher === undefined
+    ? Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => makeAgent(options)),
+          (agent) => Effect.promise(() => agent.destroy())
+        ),
+        over
+      )
+    : Effect.succeed(over(options.dispatcher))
+
+/**
+ * The handler of `HttpExchange` over the network.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange> => Layer.effect(HttpExchange, make(options))
+
+/** Never undici's global dispatcher: Node has one of another version, which would answer. */
+const makeAgent = (options: UndiciOptions): Agent => {
+  const { connections, dns, connect, keepAlive, tls } = {
+    ...options.timeouts,
+    connections: options.connections,
+    keepAlive: options.keepAlive
+  }
+  const milliseconds = (duration: Duration.Input | undefined) =>
+    duration === undefined ? undefined : Duration.toMillis(duration)
+  const timeouts = Object.fromEntries(
+    Object.entries({ dns: milliseconds(dns), connect: milliseconds(connect), tls: milliseconds(tls) }).filter(
+      ([, value]) => value !== undefined
+    )
+  )
+  return new Agent({
+    connections: connections ?? null,
+    pipelining: options.pipelining ?? 1,
+    ...(keepAlive === undefined ? {} : { keepAliveTimeout: Duration.toMillis(keepAlive) }),
+    ...(options.maxHeaderSize === undefined ? {} : { maxHeaderSize: options.maxHeaderSize }),
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: options.http2 === true,
+    connect: makeConnector({
+      http2: options.http2 === true,
+      tls: options.tls,
+      socketPath: options.socketPath,
+      addresses: options.addresses,
+      allowAddress: options.allowAddress,
+      timeouts
+    })
+  })
+}
+
+const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
+  const turns = new Turns()
+  const exchange: Exchange = (request) =>
+    Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const clock = fiber.getRef(Clock.Clock)
+        const timer: Timer = (milliseconds, ring) => {
+          const alarm = Effect.runForkWith(fiber.context)(
+            Effect.flatMap(clock.sleep(Duration.millis(milliseconds)), () => Effect.sync(ring))
+          )
+          return () => alarm.interruptUnsafe()
+        }
+        const reply = new Reply(request, timer, turns.ended, resume)
+        turns.dispatch(() => {
+          if (!reply.isOver) dispatch(dispatcher, request, reply)
+        })
+        return Effect.sync(() => reply.abandon())
+      })
+    )
+  return { exchange }
+}
+
+const dispatch = (dispatcher: Dispatcher, request: ExchangeRequest, reply: Reply): void => {
+  const { body, headers, method, url } = request
+  try {
+    dispatcher.dispatch(
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers: [...headers],
+        body: bodyOf(body),
+        headersTimeout: 0,
+        bodyTimeout: 0
+      },
+      reply
+    )
+  } catch (cause) {
+    reply.onResponseError(undefined, cause instanceof Error ? cause : new Error(String(cause)))
+  }
+}
+
+const bodyOf = (body: RequestBody | undefined): Uint8Array | Readable | null => {
+  if (body === undefined) return null
+  if (body instanceof Uint8Array) return body
+  return Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
+}

@@ -1,0 +1,232 @@
+/**
+ * One exchange as undici's dispatcher sees it, and the response as the caller does: undici pushes, the caller pulls.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Dispatcher } from "undici"
+import { failure, type HttpError, type HttpErrorReason, type Phase } from "../../HttpError.ts"
+import type { ExchangeRequest, ExchangeResponse, RawHeaders, ResponseBody } from "../../HttpExchange.ts"
+import { reasonOf } from "./errors.ts"
+
+/** So many bytes are read ahead of the caller. */
+const readAhead = 64 * 1024
+/** An unread rest of so many bytes is read to keep the connection, if it comes within so many milliseconds. */
+const worthReading = 128 * 1024
+const worthWaiting = 250
+
+type Chunks = NonEmptyReadonlyArray<Uint8Array> | undefined
+
+/** Calls back after so many milliseconds, by the clock of the caller, unless it is taken back. */
+export type Timer = (milliseconds: number, ring: () => void) => () => void
+
+export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
+  readonly #request: ExchangeRequest
+  readonly #timer: Timer
+  readonly #ended: () => void
+  readonly #resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
+  #controller: Dispatcher.DispatchController | undefined
+  #chunks: Array<Uint8Array> = []
+  #buffered = 0
+  /** How much there is to come, if the server has said so. */
+  #left = 0
+  #unread = worthReading
+  #state: "connecting" | "waiting" | "body" | "ended" | "failed" = "connecting"
+  #failure: HttpError | undefined
+  /** Who waits for the end of what is discarded. */
+  #discarded: Array<() => void> | undefined
+  #pulled: ((outcome: Effect.Effect<Chunks, HttpError>) => void) | undefined
+  #trailers: RawHeaders = []
+  #stopTimer: (() => void) | undefined
+
+  constructor(
+    request: ExchangeRequest,
+    timer: Timer,
+    ended: () => void,
+    resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
+  ) {
+    this.#request = request
+    this.#timer = timer
+    this.#ended = ended
+    this.#resume = resume
+    if (request.timeouts !== undefined) this.#watch("connection", request.timeouts.connection)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#failure !== undefined) {
+      controller.abort(this.#failure)
+      return
+    }
+    this.#state = "waiting"
+    if (this.#request.timeouts !== undefined) this.#watch("response", this.#request.timeouts.response)
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | Array<string> | undefined>>,
+    statusText = ""
+  ): void {
+    if (status < 200 || this.#failure !== undefined) return
+    this.#state = "body"
+    const length = headers["content-length"]
+    if (typeof length === "string") this.#left = Number(length)
+    if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
+    const { rawHeaders } = controller
+    this.#resume(Effect.succeed(new Head(status, statusText, rawHeaders ?? headers, this)))
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#left -= chunk.byteLength
+    if (this.#discarded !== undefined) {
+      this.#unread -= chunk.byteLength
+      if (this.#unread < 0) this.#abort({ _tag: "Closed" })
+      return
+    }
+    if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
+    if (this.#pulled !== undefined) {
+      this.#give(Effect.succeed([chunk]))
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#buffered += chunk.byteLength
+    // The time that the caller takes is not the server's.
+    if (this.#buffered >= readAhead) {
+      this.#stopTimer?.()
+      controller.pause()
+    }
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#stopTimer?.()
+    this.#state = "ended"
+    this.#trailers = toRaw(controller.rawTrailers ?? [])
+    this.#ended()
+    this.#give(Effect.succeed(undefined))
+    this.#discarded?.forEach((done) => done())
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    const answered = this.#state === "body"
+    this.#fail(this.#failure ?? failure(this.#request, reasonOf(error, answered)))
+  }
+
+  /** Whether it was abandoned, or took too long, before it was dispatched. */
+  get isOver(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Lets go before there is a response. */
+  abandon(): void {
+    this.#abort({ _tag: "Closed" })
+  }
+
+  readonly pull: Effect.Effect<Chunks, HttpError> = Effect.callback<Chunks, HttpError>((resume) => {
+    if (this.#chunks.length > 0) {
+      const [first, ...rest] = this.#chunks
+      this.#chunks = []
+      this.#buffered = 0
+      if (this.#controller?.paused === true) {
+        if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
+        this.#controller.resume()
+      }
+      resume(first === undefined ? Effect.succeed(undefined) : Effect.succeed([first, ...rest]))
+    } else if (this.#failure !== undefined) resume(Effect.fail(this.#failure))
+    else if (this.#state === "ended") resume(Effect.succeed(undefined))
+    else {
+      this.#pulled = resume
+      return Effect.sync(() => {
+        this.#pulled = undefined
+      })
+    }
+    return undefined
+  })
+
+  readonly discard: Effect.Effect<void> = Effect.callback((resume) => {
+    this.#chunks = []
+    if (this.#state === "ended" || this.#state === "failed") {
+      resume(Effect.void)
+      return
+    }
+    const first = this.#discarded === undefined
+    const waiting = (this.#discarded ??= [])
+    waiting.push(() => resume(Effect.void))
+    if (!first) return
+    this.#stopTimer?.()
+    if (this.#left > worthReading) {
+      this.#abort({ _tag: "Closed" })
+      return
+    }
+    this.#stopTimer = this.#timer(worthWaiting, () => this.#abort({ _tag: "Closed" }))
+    if (this.#controller?.paused === true) this.#controller.resume()
+  })
+
+  readonly trailers = (): RawHeaders => this.#trailers
+
+  #watch(phase: Phase, milliseconds: number | undefined): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    if (milliseconds === undefined) return
+    this.#stopTimer = this.#timer(milliseconds, () => this.#abort({ _tag: "Timeout", phase, milliseconds }))
+  }
+
+  #abort(reason: HttpErrorReason): void {
+    if (this.#state === "ended" || this.#state === "failed") return
+    const error = failure(this.#request, reason)
+    this.#fail(error)
+    this.#controller?.abort(error)
+  }
+
+  #fail(error: HttpError): void {
+    this.#stopTimer?.()
+    const answered = this.#state === "body"
+    this.#state = "failed"
+    this.#failure ??= error
+    if (answered) this.#give(Effect.fail(error))
+    else this.#resume(Effect.fail(error))
+    this.#discarded?.forEach((done) => done())
+  }
+
+  #give(outcome: Effect.Effect<Chunks, HttpError>): void {
+    const resume = this.#pulled
+    this.#pulled = undefined
+    resume?.(outcome)
+  }
+}
+
+/** The headers stay as they came until somebody reads them. */
+class Head implements ExchangeResponse {
+  readonly status: number
+  readonly statusText: string
+  readonly body: ResponseBody
+  #received: Received
+  #headers: RawHeaders | undefined
+
+  constructor(status: number, statusText: string, received: Received, body: ResponseBody) {
+    this.status = status
+    this.statusText = statusText
+    this.body = body
+    this.#received = received
+  }
+
+  get headers(): RawHeaders {
+    return (this.#headers ??= toRaw(this.#received))
+  }
+}
+
+type Received =
+  | ReadonlyArray<string | Uint8Array>
+  | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+
+const toRaw = (received: Received): RawHeaders => {
+  if (isList(received)) return received.map(latin1)
+  return Object.entries(received).flatMap(([name, value]) =>
+    value === undefined ? [] : typeof value === "string" ? [name, value] : value.flatMap((one) => [name, one])
+  )
+}
+
+const isList = (received: Received): received is ReadonlyArray<string | Uint8Array> => Array.isArray(received)
+
+/** Header fields are bytes; as text they are Latin-1, which loses none. */
+const latin1 = (field: string | Uint8Array): string =>
+  typeof field === "string" ? field : Buffer.from(field.buffer, field.byteOffset, field.byteLength).toString("latin1")
