@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 export * as Auth from "./Auth.ts"
+export * as CassetteExchange from "./CassetteExchange.ts"
 export * as Cookies from "./Cookies.ts"
 export * as GreenHttp from "./GreenHttp.ts"
 export { HttpError } from "./HttpError.ts"
 export { HttpExchange } from "./HttpExchange.ts"
 export type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
+export * as MemoryExchange from "./MemoryExchange.ts"
 export * as UndiciExchange from "./UndiciExchange.ts"

@@ -181,9 +181,7 @@ describe("bearer", () => {
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end("in"))
       let fails = true
-      const auth = yield* Auth.bearerWith(
-        Effect.suspend(() => (fails ? Effect.fail("no") : Effect.succeed("t")))
-      )
+      const auth = yield* Auth.bearerWith(Effect.suspend(() => (fails ? Effect.fail("no") : Effect.succeed("t"))))
       const http = yield* GreenHttp.make({ baseUrl: server.url, auth })
       assert.strictEqual((yield* Effect.flip(http.get("/"))).reason._tag, "Refused")
       fails = false
