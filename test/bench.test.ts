@@ -31,6 +31,22 @@ const rows = [
   "CPU while 2 fibers wait"
 ]
 
+const poolRows = [
+  "tasks with results, map",
+  "tasks with results, submitUnsafe, join, poll",
+  "the same, CPU per task, map",
+  "heap per queued task",
+  "tasks without results, map, discard",
+  "tasks without results, bare fibers",
+  "tasks without results, map, discard, callbacks",
+  "heap of a producer behind 1024 queued tasks",
+  "CPU per task, 1000 queued",
+  "the latest timer of a flood, queued tasks",
+  "the latest timer of a flood, map",
+  "CPU of an idle pool",
+  "CPU of a pool with 100 waiting tasks"
+]
+
 it(
   "prints every row of the core suite, with a figure",
   async () => {
@@ -39,6 +55,18 @@ it(
     expect(stdout).toMatch(/^node \d+\./)
     const lines = stdout.split("\n")
     for (const row of rows) expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
+it(
+  "prints every row of the pool suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["pool", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const lines = stdout.split("\n")
+    for (const row of poolRows) expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
     expect(stdout).not.toContain("NaN")
   },
   3 * minute

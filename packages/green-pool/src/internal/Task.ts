@@ -98,7 +98,7 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     task.#fiber = fiber
     fiber.addObserver((exit) => {
       task.#fiber = undefined
-      Task.#end(task, exit)
+      Task.#end(task, shared(exit))
       task.workers.advance()
     })
   }
@@ -116,6 +116,12 @@ export class Task<A, E, R = never> extends GreenTask.Class<A, E | TaskDropped> i
     for (let next = late.shift(); next !== undefined; next = late.shift()) next()
     ending = false
   }
+}
+
+/** One exit for all tasks that give no value: the collector has fewer to carry along with the handles. */
+function shared<A, E>(exit: Exit.Exit<A, E>): Exit.Exit<A, E>
+function shared(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+  return Exit.isSuccess(exit) && exit.value === undefined ? Exit.void : exit
 }
 
 /** Whether somebody is being told of an end. He may end by that, and so on: those who follow are told in a flat loop. */
