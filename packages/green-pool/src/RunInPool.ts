@@ -27,6 +27,7 @@ import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type * as Types from "effect/Types"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { GreenPool, MakeOptions, Overflow } from "./GreenPool.ts"
 import { open } from "./internal/serve/open.ts"
@@ -190,7 +191,11 @@ export type FetchHandler<in Args extends ReadonlyArray<unknown> = []> = (
  * @category models
  * @since 0.1.0
  */
-export type HttpMiddleware = <E, R>(app: HttpApp<E, R>) => HttpApp<E, R | HttpServerRequest>
+export interface HttpMiddleware {
+  <E, R>(app: HttpApp<E, R>): HttpApp<E, R | HttpServerRequest>
+  /** The same for `HttpRouter.middleware`, whose types infer nothing of a generic function in an Effect. */
+  (app: HttpApp<Types.unhandled, never>): HttpApp<Types.unhandled, HttpServerRequest>
+}
 
 /**
  * A listener for `node:http` that handles each request in a worker.
@@ -266,7 +271,7 @@ export const fetch = <Args extends ReadonlyArray<unknown> = []>(
  * @category constructors
  * @since 0.1.0
  */
-export const effect = <E, R>(
+export const effect = <E = never, R = never>(
   app: HttpApp<E, R> | ReadonlyArray<HttpApp<E, R>>,
   options: EffectOptions = {}
 ): Effect.Effect<HttpApp<E, R | HttpServerRequest> & InPool, PoolOptionError, Scope.Scope> =>
@@ -289,8 +294,7 @@ export const middleware = (
   Effect.gen(function* () {
     const { handle } = yield* effectHttp
     const reception = yield* open(options)
-    const middleware: HttpMiddleware = (app) => handle(reception, app)
-    return inPool(middleware, reception)
+    return inPool(<E, R>(app: HttpApp<E, R>) => handle(reception, app), reception)
   })
 
 /** Loaded by those who need it: it takes longer than all the rest. */

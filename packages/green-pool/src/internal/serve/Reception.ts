@@ -172,9 +172,15 @@ export class Reception implements RequestCounts {
   }
 
   #giveUp(reason: "late" | "closing", from: (job: RequestJob) => boolean): void {
-    const jobs: Array<RequestJob> = []
-    for (let job = this.#oldest; job !== undefined && from(job); job = job.newer) jobs.push(job)
-    for (const job of jobs) job.giveUp(reason)
+    const waiting: Array<RequestJob> = []
+    const running: Array<RequestJob> = []
+    for (let job = this.#oldest; job !== undefined && from(job); job = job.newer) {
+      if (job.state === "running") running.push(job)
+      else waiting.push(job)
+    }
+    // In this order, or one that waits would be given the worker of one that ends.
+    for (const job of waiting) job.giveUp(reason)
+    for (const job of running) job.giveUp(reason)
   }
 
   #add(job: RequestJob): void {

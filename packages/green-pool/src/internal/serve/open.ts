@@ -63,8 +63,8 @@ const duration = (
 ): Effect.Effect<number | undefined, PoolOptionError> => {
   if (value === undefined) return Effect.succeed(undefined)
   const parsed = Duration.fromInput(value)
-  if (parsed._tag === "None" || !(Duration.toMillis(parsed.value) >= 0)) {
-    return Effect.fail(new PoolOptionError({ option, value, expected: "a duration" }))
+  if (parsed._tag === "None" || !(Duration.toMillis(parsed.value) > 0)) {
+    return Effect.fail(new PoolOptionError({ option, value, expected: "a duration above zero" }))
   }
   return Effect.succeed(Duration.isFinite(parsed.value) ? Duration.toMillis(parsed.value) : undefined)
 }
