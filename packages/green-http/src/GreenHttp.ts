@@ -22,8 +22,7 @@ import {
   type ExchangeRequest,
   type ExchangeResponse,
   HttpExchange,
-  type RawHeaders,
-  type ResponseBody
+  type RawHeaders
 } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "./HttpResponse.ts"
@@ -321,13 +320,14 @@ class Session implements GreenHttp {
     options: RequestOptions
   ): Effect.Effect<HttpResponse> {
     return Effect.sync(() => {
-      let body: ResponseBody = response.body
       const coding = this.#options.decompress === false ? undefined : Headers.get(response.headers, "content-encoding")
-      if (coding !== undefined && request.method !== "HEAD") {
-        body = decompress(body, coding, (reason) => failure(request, reason)) ?? body
-      }
+      const inflated =
+        coding === undefined || request.method === "HEAD"
+          ? undefined
+          : decompress(response.body, coding, (reason) => failure(request, reason))
+      const body = new OwnedBody(inflated ?? response.body, fiber)
       const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
-      return new Received({ request, response, body: new OwnedBody(body, fiber), history, elapsed, maxBytes })
+      return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })
   }
 }

@@ -54,6 +54,8 @@ export interface ResponseHead {
  * @since 0.1.0
  */
 export interface HttpResponse extends ResponseHead {
+  /** Whether the body was compressed and is not any more: Content-Encoding and Content-Length are of what came. */
+  readonly decoded: boolean
   /** The redirects that led here, in order. Their bodies are discarded. */
   readonly history: ReadonlyArray<ResponseHead>
   /** The bytes, at most `maxBytes` of them. Fails `TooLarge`. */
@@ -121,6 +123,7 @@ export interface ResponseOptions {
   readonly request: ExchangeRequest
   readonly response: ExchangeResponse
   readonly body: ResponseBody
+  readonly decoded: boolean
   readonly history: ReadonlyArray<ResponseHead>
   readonly elapsed: number
   readonly maxBytes: number
@@ -128,14 +131,16 @@ export interface ResponseOptions {
 
 export class Received extends Head implements HttpResponse {
   readonly history: ReadonlyArray<ResponseHead>
+  readonly decoded: boolean
   readonly #body: ResponseBody
   readonly #maxBytes: number
   readonly #at: { readonly method: string; readonly url: URL }
   #bytes: Effect.Effect<Uint8Array, HttpError> | undefined
 
-  constructor({ body, elapsed, history, maxBytes, request, response }: ResponseOptions) {
+  constructor({ body, decoded, elapsed, history, maxBytes, request, response }: ResponseOptions) {
     super(request, response, elapsed)
     this.history = history
+    this.decoded = decoded
     this.#body = body
     this.#maxBytes = maxBytes
     this.#at = request
