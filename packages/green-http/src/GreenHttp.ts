@@ -8,12 +8,13 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
 import { acceptEncoding, decompress } from "./internal/body/decompress.ts"
-import { OwnedBody } from "./internal/body/OwnedBody.ts"
+import { OpenBodies, OwnedBody, type Owner } from "./internal/body/OwnedBody.ts"
 import { type BodyOptions, encode } from "./internal/body/RequestBodies.ts"
 import * as Cookies from "./Cookies.ts"
 import { failure, type HttpError } from "./HttpError.ts"
@@ -26,6 +27,7 @@ import {
 } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "./HttpResponse.ts"
+import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
 import * as Redirect from "./Redirect.ts"
 
 /**
@@ -108,6 +110,7 @@ export interface RequestOptions extends BodyOptions {
  * @since 0.1.0
  */
 export interface GreenHttp {
+  readonly green: true
   readonly cookies: Cookies.Cookies | undefined
   /** Performs a request: the head of the response is here, its body is to be read. */
   readonly request: (
@@ -133,19 +136,101 @@ export interface GreenHttp {
 export type Verb = (url: string | URL, options?: RequestOptions) => Effect.Effect<HttpResponse, HttpError>
 
 /**
- * A session over the exchange of where it is made.
+ * A session for code without Effect: the same methods give promises. Bodies that nobody reads are discarded when the
+ * session is closed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PromiseHttp {
+  readonly green: false
+  readonly cookies: Cookies.Cookies | undefined
+  readonly request: (method: string, url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
+  readonly get: PromiseVerb
+  readonly head: PromiseVerb
+  readonly post: PromiseVerb
+  readonly put: PromiseVerb
+  readonly patch: PromiseVerb
+  readonly delete: PromiseVerb
+  readonly options: PromiseVerb
+}
+
+/**
+ * What interrupts a request that is made by a promise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signal {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A method of a session that gives promises. They reject with `HttpError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PromiseVerb = (url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
+
+/**
+ * A session over the exchange of where it is made. With `green: false` its methods give promises.
  *
  * Fails when the base URL is none.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: SessionOptions = {}): Effect.Effect<GreenHttp, HttpError, HttpExchange | Scope.Scope> =>
-  Effect.gen(function* () {
+export function make(
+  options?: SessionOptions & { readonly green?: true }
+): Effect.Effect<GreenHttp, HttpError, HttpExchange | Scope.Scope>
+export function make(
+  options: SessionOptions & { readonly green: false }
+): Effect.Effect<PromiseHttp, HttpError, HttpExchange | Scope.Scope>
+export function make(
+  options: SessionOptions & { readonly green?: boolean } = {}
+): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
+  return Effect.gen(function* () {
     const { exchange } = yield* HttpExchange
     const base = options.baseUrl === undefined ? undefined : yield* parseUrl("GET", options.baseUrl, undefined)
-    return new Session(exchange, options, base)
+    const session = new Session(exchange, options, base)
+    if (options.green !== false) return session
+    const bodies = yield* Effect.acquireRelease(
+      Effect.sync(() => new OpenBodies()),
+      (bodies) => Effect.sync(() => bodies.end())
+    )
+    return new PromiseSession(session, bodies, Effect.runPromiseWith(yield* Effect.context()))
   })
+}
+
+/**
+ * A session that gives promises, over the exchange of a layer: for code without Effect. Closed by `close`, or by
+ * `await using`.
+ *
+ * @example
+ * ```ts
+ * import { GreenHttp, MemoryExchange } from "green-http"
+ *
+ * await using http = await GreenHttp.promises(MemoryExchange.layer(() => new Response("hello")))
+ * const response = await http.get("http://app.test/")
+ * console.log(await response.text())
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const promises = async <E>(
+  layer: Layer.Layer<HttpExchange, E>,
+  options?: SessionOptions
+): Promise<PromiseHttp & AsyncDisposable & { readonly close: () => Promise<void> }> => {
+  const scope = Scope.makeUnsafe()
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const made = Effect.flatMap(Layer.buildWithScope(layer, scope), (context) =>
+    Effect.provide(Scope.provide(make({ ...options, green: false }), scope), context)
+  )
+  const session = await Effect.runPromise(Effect.onError(made, () => Scope.close(scope, Exit.void)))
+  return Object.assign(session, { close, [Symbol.asyncDispose]: close })
+}
 
 const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
   const url = value instanceof URL ? new URL(value) : URL.parse(value, base)
@@ -163,6 +248,7 @@ const parseUrl = (method: string, value: string | URL, base: URL | undefined): E
 }
 
 class Session implements GreenHttp {
+  readonly green = true
   readonly cookies: Cookies.Cookies | undefined
   readonly #exchange: Exchange
   readonly #options: SessionOptions
@@ -185,9 +271,19 @@ class Session implements GreenHttp {
   readonly delete: Verb = (url, options) => this.request("DELETE", url, options)
   readonly options: Verb = (url, options) => this.request("OPTIONS", url, options)
 
-  request(method: string, to: string | URL, options: RequestOptions = {}): Effect.Effect<HttpResponse, HttpError> {
+  request(method: string, url: string | URL, options: RequestOptions = {}): Effect.Effect<HttpResponse, HttpError> {
+    return this.ask(method, url, options, undefined)
+  }
+
+  /** The body belongs to the owner, or to the fiber that asks. */
+  ask(
+    method: string,
+    to: string | URL,
+    options: RequestOptions,
+    owner: Owner | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
     const request = Effect.flatMap(parseUrl(method, to, this.#base), (url) => this.#prepare(method, url, options))
-    const performed = Effect.flatMap(request, (request) => this.#perform(request, options))
+    const performed = Effect.flatMap(request, (request) => this.#perform(request, options, owner))
     const total = options.timeouts?.total ?? this.#options.timeouts?.total
     if (total === undefined) return performed
     return Effect.timeoutOrElse(performed, {
@@ -235,7 +331,11 @@ class Session implements GreenHttp {
     })
   }
 
-  #perform(first: ExchangeRequest, options: RequestOptions): Effect.Effect<HttpResponse, HttpError> {
+  #perform(
+    first: ExchangeRequest,
+    options: RequestOptions,
+    owner: Owner | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
     return Effect.withFiber((fiber) => {
       const started = performance.now()
       const limit = options.redirects ?? this.#options.redirects ?? 20
@@ -248,7 +348,7 @@ class Session implements GreenHttp {
           const elapsed = performance.now() - started
           const next = limit === 0 ? undefined : Redirect.next(request, response)
           if (next === undefined || next._tag === "Impossible") {
-            return this.#receive(fiber, request, response, history, elapsed, options)
+            return this.#receive(owner ?? fiber, request, response, history, elapsed, options)
           }
           if (history.length >= limit) {
             return Effect.andThen(
@@ -312,7 +412,7 @@ class Session implements GreenHttp {
   }
 
   #receive(
-    fiber: Fiber.Fiber<unknown, unknown>,
+    owner: Owner,
     request: ExchangeRequest,
     response: ExchangeResponse,
     history: ReadonlyArray<ResponseHead>,
@@ -325,10 +425,41 @@ class Session implements GreenHttp {
         coding === undefined || request.method === "HEAD"
           ? undefined
           : decompress(response.body, coding, (reason) => failure(request, reason))
-      const body = new OwnedBody(inflated ?? response.body, fiber)
+      const body = new OwnedBody(inflated ?? response.body, owner)
       const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
       return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })
+  }
+}
+
+class PromiseSession implements PromiseHttp {
+  readonly green = false
+  readonly #session: Session
+  readonly #bodies: OpenBodies
+  readonly #run: RunPromise
+
+  constructor(session: Session, bodies: OpenBodies, run: RunPromise) {
+    this.#session = session
+    this.#bodies = bodies
+    this.#run = run
+  }
+
+  get cookies(): Cookies.Cookies | undefined {
+    return this.#session.cookies
+  }
+
+  readonly get: PromiseVerb = (url, options) => this.request("GET", url, options)
+  readonly head: PromiseVerb = (url, options) => this.request("HEAD", url, options)
+  readonly post: PromiseVerb = (url, options) => this.request("POST", url, options)
+  readonly put: PromiseVerb = (url, options) => this.request("PUT", url, options)
+  readonly patch: PromiseVerb = (url, options) => this.request("PATCH", url, options)
+  readonly delete: PromiseVerb = (url, options) => this.request("DELETE", url, options)
+  readonly options: PromiseVerb = (url, options) => this.request("OPTIONS", url, options)
+
+  async request(method: string, url: string | URL, options: RequestOptions & Signal = {}): Promise<PromiseResponse> {
+    const { signal } = options
+    const asked = this.#session.ask(method, url, options, this.#bodies)
+    return new PromiseResponse(await this.#run(asked, signal === undefined ? {} : { signal }), this.#run)
   }
 }
 
