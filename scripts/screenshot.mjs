@@ -16,7 +16,10 @@ try {
   const [url] = /http:\S+/.exec(String(line)) ?? []
   if (url === undefined) throw new Error(`the example said: ${line}`)
   const options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=900,700", "--timeout=2500"]
-  execFileSync("chromium", [...options, `--screenshot=${file}`, url], { stdio: "ignore", timeout: 60_000 })
+  execFileSync(process.env["BROWSER"] ?? "chromium", [...options, `--screenshot=${file}`, url], {
+    stdio: "ignore",
+    timeout: 60_000
+  })
   console.log(file)
 } finally {
   server.kill()

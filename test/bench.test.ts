@@ -72,6 +72,19 @@ it(
   3 * minute
 )
 
+it(
+  "prints every row of the serve suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["serve", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    for (const row of ["node, sync", "node, async", "effect"])
+      expect(stdout).toContain(`CPU per request, RunInPool.${row}`)
+    expect(stdout).toMatch(/throughput.*\nthe same, p99/)
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
 it("says of a row that it could not be measured without a C compiler", async () => {
   const { code, stdout } = await bench(["core", "roundTrip", "--smoke"], ["CC=no-such-compiler"])
   expect(code).toBe(0)

@@ -242,8 +242,8 @@ export const node = (
  * A handler for a server of the Fetch standard that handles each request in a worker. It never rejects.
  *
  * Of a list, the first that gives a `Response` wins. Whatever else the server gives to a handler is passed on. A
- * handler sees the request itself, unless its origin is not that of the server, or there is a `deadline` or a body to
- * wait for: then it is a copy. A client that left before its turn is answered 499, for whoever asks.
+ * handler sees the request itself, unless its origin is not that of the server, or there is a `deadline`, a `grace` or a
+ * body to wait for: then it is a copy. A client that left before its turn is answered 499, for whoever asks.
  *
  * @category constructors
  * @since 0.1.0

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { RunInPool } from "green-pool"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { ask, client, serveInPool, Turnstile, until } from "./support.ts"
+import { ask, client, serveFor, serveInPool, Turnstile, until } from "./support.ts"
 
 const echo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
   let text = ""
@@ -145,6 +145,54 @@ describe("a body", () => {
         yield* until("it is given back", () => app.counts.heldBytes === 0)
         assert.strictEqual(app.counts.dropped, count)
       }
+    })
+  )
+
+  it.live("that is there and empty, and waits for a worker, still has its end to tell", () =>
+    Effect.gen(function* () {
+      const turnstile = new Turnstile()
+      const { app, port } = yield* served(true, async (request, response) => {
+        if (request.method === "GET") return turnstile.listener(request, response)
+        await new Promise((resolve) => request.resume().once("end", resolve))
+        response.writeHead(204).end()
+      })
+      const [first, second] = [yield* client(port), yield* client(port)]
+      first.request("GET /first")
+      yield* until("it runs", () => app.pool.running === 1)
+      second.request("POST /", { "Transfer-Encoding": "chunked" }, "0\r\n\r\n")
+      yield* until("it is queued", () => app.counts.queued === 1)
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      turnstile.open()
+      assert.strictEqual((yield* second.answer()).status, 204)
+    })
+  )
+
+  it.live("that has come before the app is called, or has been read by then, is not waited for", () =>
+    Effect.gen(function* () {
+      const app = yield* RunInPool.node(echo, { maxWorkers: 1, waitForBody: true })
+      const port = yield* serveFor(app, async (request, response) => {
+        if (request.url === "/read") for await (const _ of request);
+        else await until("it has come", () => request.complete).pipe(Effect.runPromise)
+        app(request, response)
+      })
+      assert.strictEqual((yield* ask(port, "/come", { method: "POST", body: "body" })).body, "body")
+      assert.strictEqual((yield* ask(port, "/read", { method: "POST", body: "body" })).body, "")
+    })
+  )
+
+  it.live("whose client has left before the app is called is dropped", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const app = yield* RunInPool.node(() => void calls++, { maxWorkers: 1, waitForBody: true })
+      const port = yield* serveFor(app, (request, response) => {
+        response.once("close", () => setImmediate(() => app(request, response)))
+      })
+      const one = yield* client(port)
+      one.request("POST /", { "Content-Length": 8 }, "half")
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      one.leave()
+      yield* until("it has come", () => app.counts.received === 1)
+      assert.deepStrictEqual([app.counts.dropped, app.counts.heldBytes, calls], [1, 0, 0])
     })
   )
 })

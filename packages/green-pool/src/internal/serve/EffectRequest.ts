@@ -108,7 +108,8 @@ class EffectRequest<E, R> extends RequestJob {
 
   get hasBody(): boolean {
     const { source } = this.#request
-    return source instanceof IncomingMessage ? hasBody(source) : source instanceof Request && source.body !== null
+    if (source instanceof IncomingMessage) return hasBody(source)
+    return source instanceof Request && source.body !== null && !source.bodyUsed
   }
 
   read(budget: BodyBudget): void {

@@ -97,7 +97,7 @@ class FetchRequest<Args extends ReadonlyArray<unknown>> extends RequestJob {
   }
 
   get hasBody(): boolean {
-    return this.#request.body !== null
+    return this.#request.body !== null && !this.#request.bodyUsed
   }
 
   read(budget: BodyBudget): void {

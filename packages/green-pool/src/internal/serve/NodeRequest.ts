@@ -65,6 +65,7 @@ class NodeRequest extends RequestJob {
   }
 
   watch(): void {
+    if (isLost(this.#request, this.#response)) return this.leave()
     this.#unwatch ??= onLeft(this.#request, this.#response, () => this.leave())
   }
 
@@ -121,7 +122,7 @@ class NodeRequest extends RequestJob {
     if (this.state === "over") return
     const response = this.#response
     const { listener } = this.#app
-    if (response.writableEnded || response.destroyed) this.end()
+    if (response.writableEnded || isLost(this.#request, response)) this.end()
     else if (response.headersSent || typeof listener === "function") {
       onEnd(this.#request, response, () => this.end())
     } else this.#callNext(listener)
@@ -141,6 +142,9 @@ class NodeRequest extends RequestJob {
   }
 }
 
+const isLost = (request: IncomingMessage, response: ServerResponse): boolean =>
+  response.destroyed || request.socket.destroyed
+
 /** Calls back when the response has been sent, or never will be. */
 const onEnd = (request: IncomingMessage, response: ServerResponse, ended: () => void): void => {
   response.once("close", ended)
@@ -151,7 +155,7 @@ const onEnd = (request: IncomingMessage, response: ServerResponse, ended: () => 
 const onLeft = (request: IncomingMessage, response: ServerResponse, left: () => void): (() => void) => {
   const { socket } = request
   // The response to a pipelined request has no connection before its turn, and is not told that it is lost.
-  if (response.socket === null && !socket.destroyed) return onClose(socket, left)
+  if (response.socket === null) return onClose(socket, left)
   response.once("close", left)
   return () => response.off("close", left)
 }

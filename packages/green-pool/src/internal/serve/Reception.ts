@@ -84,7 +84,7 @@ export class Reception implements RequestCounts {
     job.state = "reading"
     job.keepCaller()
     job.watch()
-    job.read(budget)
+    if (job.state === "reading") job.read(budget)
   }
 
   /** Gives it a worker, or a place in the queue, or neither. */

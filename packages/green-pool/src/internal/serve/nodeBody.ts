@@ -6,9 +6,9 @@ import type { IncomingMessage } from "node:http"
 import type { BodyBudget, Holder } from "./BodyBudget.ts"
 import type { Reason } from "./Refusal.ts"
 
-/** Whether one is on its way. */
-export const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+/** Whether there is one that nobody has read. */
+export const hasBody = ({ headers, readableEnded }: IncomingMessage): boolean =>
+  !readableEnded && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
 
 /**
  * Reads until the end and puts all of it back, before the stream has told of its end; then `done`, once, with what is
@@ -21,7 +21,9 @@ export const readBody = (
   done: (wrong: Reason | undefined) => void
 ): (() => void) => {
   const chunks: Array<Buffer> = []
+  let stopped = false
   const stop = (): void => {
+    stopped = true
     request.off("readable", onReadable)
   }
   const finish = (wrong: Reason | undefined): void => {
@@ -29,7 +31,10 @@ export const readBody = (
     done(wrong)
   }
   const onReadable = (): void => {
-    for (let chunk = next(request); chunk !== undefined; chunk = next(request)) {
+    // To read where there is nothing would end the stream, before its app listens.
+    while (request.readableLength > 0) {
+      const chunk: unknown = request.read()
+      if (!Buffer.isBuffer(chunk)) break
       const wrong = budget.take(holder, chunk.length)
       if (wrong !== undefined) return finish(wrong)
       chunks.push(chunk)
@@ -39,12 +44,13 @@ export const readBody = (
     finish(undefined)
   }
   const wrong = budget.foresee(Number(request.headers["content-length"] ?? 0))
-  if (wrong === undefined) request.on("readable", onReadable)
+  // Not at once: whoever listens to a stream that is found empty ends it.
+  const start = (): void => {
+    if (stopped) return
+    if (request.complete) onReadable()
+    else request.on("readable", onReadable)
+  }
+  if (wrong === undefined) process.nextTick(start)
   else done(wrong)
   return stop
-}
-
-const next = (request: IncomingMessage): Buffer | undefined => {
-  const chunk: unknown = request.read()
-  return Buffer.isBuffer(chunk) ? chunk : undefined
 }
