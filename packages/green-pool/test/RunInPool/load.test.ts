@@ -74,7 +74,7 @@ it.live("what was received was answered, dropped or refused, to the last request
     const app = yield* RunInPool.node(
       async (_, response) => {
         most = Math.max(most, ++running)
-        await new Promise((resolve) => setTimeout(resolve, 5))
+        await new Promise((resolve) => setTimeout(resolve, 20))
         running--
         handled++
         response.setHeader("connection", "close")
@@ -82,7 +82,7 @@ it.live("what was received was answered, dropped or refused, to the last request
       },
       {
         maxWorkers: 20,
-        capacity: 300,
+        capacity: 100,
         deadline: "30 seconds",
         waitForBody: { maxBytes: 10, maxTotalBytes: 9000 }
       }
@@ -108,6 +108,7 @@ it.live("what was received was answered, dropped or refused, to the last request
     // What a client has seen was done; the answer to one that has left may have been on its way.
     assert.isAtLeast(counts.answered, ledger.answered)
     assert.isAtLeast(counts.refused, ledger.refused)
-    assert.isAbove(Math.min(counts.answered, counts.dropped, counts.refused, ledger.left), 0)
+    // Twenty workers of 20 ms do a thousand in a second, which is less than so many connections ask for.
+    for (const count of [counts.answered, counts.dropped, counts.refused, ledger.left]) assert.isAbove(count, 0)
   })
 )
