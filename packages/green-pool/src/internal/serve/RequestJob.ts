@@ -69,13 +69,10 @@ export abstract class RequestJob implements Job {
 
   start(): void {
     this.reception.started(this)
+    this.keepCaller()
     const caller = this.#caller
-    if (caller === undefined) {
-      Greenlet.enterUnsafe(this, () => this.serve())
-    } else {
-      this.#caller = undefined
-      Greenlet.enterFromUnsafe(caller, this, RequestJob.#serve, this)
-    }
+    this.#caller = undefined
+    if (caller !== undefined) Greenlet.enterFromUnsafe(caller, this, RequestJob.#serve, this)
   }
 
   /** The turn is over. */
