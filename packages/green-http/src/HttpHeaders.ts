@@ -130,5 +130,4 @@ export const problem = (headers: RawHeaders): string | undefined => {
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// eslint-disable-next-line no-control-regex
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

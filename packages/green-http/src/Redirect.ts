@@ -87,7 +87,6 @@ export const isRepeatable = (body: RequestBody | undefined): boolean => body ===
 
 /** Servers send a Location in UTF-8, and header fields arrive as Latin-1. */
 const asUtf8 = (text: string): string => {
-  // eslint-disable-next-line no-control-regex
   if (!/[\x80-\xff]/.test(text)) return text
   const decoded = Buffer.from(text, "latin1").toString("utf8")
   return decoded.includes("�") ? text : decoded

@@ -100,7 +100,6 @@ export const authorization = (
       ? hash(`${secret}:${nonce}:${request}`)
       : hash(`${secret}:${nonce}:${count}:${cnonce}:${qop}:${request}`)
   // Outside of ASCII a user name is told by RFC 8187, 7616 says in 3.4.
-  // eslint-disable-next-line no-control-regex
   const ascii = /^[\x20-\x7e]*$/.test(user)
   const name = userhash
     ? `username=${quote(hash(`${user}:${realm}`))}`

@@ -1,0 +1,237 @@
+/**
+ * A session: policies above one exchange, put in order. Each is a module of its own: `Redirect`, `Cookies`, `Auth`, the
+ * bodies.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { Auth } from "../Auth.ts"
+import * as Cookies from "../Cookies.ts"
+import type { GreenHttp, RequestOptions, SessionOptions, Timeouts, Verb } from "../GreenHttp.ts"
+import { failure, type HttpError } from "../HttpError.ts"
+import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
+import * as Headers from "../HttpHeaders.ts"
+import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
+import * as Redirect from "../Redirect.ts"
+import { acceptEncoding, decompress } from "./body/decompress.ts"
+import { OwnedBody, type Owner } from "./body/OwnedBody.ts"
+import { encode } from "./body/RequestBodies.ts"
+
+/** A URL that can be asked. */
+export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
+  const url = value instanceof URL ? new URL(value) : URL.parse(value, base)
+  const problem =
+    url === null
+      ? base === undefined
+        ? "it is not absolute, and the session has no baseUrl"
+        : "it cannot be parsed"
+      : url.protocol === "http:" || url.protocol === "https:"
+        ? undefined
+        : `its scheme is ${url.protocol}`
+  return url === null || problem !== undefined
+    ? Effect.fail(failure({ method, url: value }, { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" }))
+    : Effect.succeed(url)
+}
+
+export class Session implements GreenHttp {
+  readonly green = true
+  readonly cookies: Cookies.Cookies | undefined
+  readonly #exchange: Exchange
+  readonly #options: SessionOptions
+  readonly #base: URL | undefined
+  readonly #headers: RawHeaders
+
+  constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined) {
+    this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
+    this.#exchange = exchange
+    this.#options = options
+    this.#base = base
+    this.#headers = Headers.toRaw(options.headers)
+  }
+
+  readonly get: Verb = (url, options) => this.request("GET", url, options)
+  readonly head: Verb = (url, options) => this.request("HEAD", url, options)
+  readonly post: Verb = (url, options) => this.request("POST", url, options)
+  readonly put: Verb = (url, options) => this.request("PUT", url, options)
+  readonly patch: Verb = (url, options) => this.request("PATCH", url, options)
+  readonly delete: Verb = (url, options) => this.request("DELETE", url, options)
+  readonly options: Verb = (url, options) => this.request("OPTIONS", url, options)
+
+  request(method: string, url: string | URL, options: RequestOptions = {}): Effect.Effect<HttpResponse, HttpError> {
+    return this.ask(method, url, options, undefined)
+  }
+
+  /** The body belongs to the owner, or to the fiber that asks. */
+  ask(
+    method: string,
+    to: string | URL,
+    options: RequestOptions,
+    owner: Owner | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
+    const request = Effect.flatMap(parseUrl(method, to, this.#base), (url) => this.#prepare(method, url, options))
+    const performed = Effect.flatMap(request, (request) => this.#perform(request, options, owner))
+    const total = options.timeouts?.total ?? this.#options.timeouts?.total
+    if (total === undefined) return performed
+    return Effect.timeoutOrElse(performed, {
+      duration: total,
+      orElse: () =>
+        Effect.fail(
+          failure({ method, url: to }, { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) })
+        )
+    })
+  }
+
+  /** Whether the session's own headers, auth and cookies may go there. */
+  #isOwn(url: URL): boolean {
+    return this.#base === undefined || url.origin === this.#base.origin
+  }
+
+  #prepare(method: string, url: URL, options: RequestOptions): Effect.Effect<ExchangeRequest, HttpError> {
+    return Effect.suspend(() => {
+      for (const [name, value] of Object.entries(options.params ?? {})) {
+        for (const one of Array.isArray(value) ? value : [String(value)]) url.searchParams.append(name, one)
+      }
+      let encoded: ReturnType<typeof encode>
+      try {
+        encoded = encode(options, { method, url })
+      } catch (cause) {
+        return Effect.fail(failure({ method, url }, { _tag: "RequestBody", cause }))
+      }
+      const headers = Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+      if (encoded.type !== undefined && Headers.get(headers, "content-type") === undefined) {
+        headers.push("content-type", encoded.type)
+      }
+      if (this.#options.decompress !== false && Headers.get(headers, "accept-encoding") === undefined) {
+        headers.push("accept-encoding", acceptEncoding)
+      }
+      const problem = token.test(method) ? Headers.problem(headers) : `${JSON.stringify(method)} is no method`
+      if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
+      const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
+      return Effect.succeed({
+        method,
+        url,
+        headers,
+        ...(encoded.body === undefined ? {} : { body: encoded.body }),
+        ...(timeouts === undefined ? {} : { timeouts })
+      })
+    })
+  }
+
+  #perform(
+    first: ExchangeRequest,
+    options: RequestOptions,
+    owner: Owner | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
+    return Effect.withFiber((fiber) => {
+      const started = performance.now()
+      const limit = options.redirects ?? this.#options.redirects ?? 20
+      const history: Array<ResponseHead> = []
+      const auth =
+        options.auth === false ? undefined : (options.auth ?? (this.#isOwn(first.url) ? this.#options.auth : undefined))
+
+      const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
+        Effect.flatMap(this.#authorized(request, authentic ? auth : undefined), (response) => {
+          const elapsed = performance.now() - started
+          const next = limit === 0 ? undefined : Redirect.next(request, response)
+          if (next === undefined || next._tag === "Impossible") {
+            return this.#receive(owner ?? fiber, request, response, history, elapsed, options)
+          }
+          if (history.length >= limit) {
+            return Effect.andThen(
+              response.body.discard,
+              Effect.fail(failure(request, { _tag: "TooManyRedirects", limit }))
+            )
+          }
+          const head = new Head(request, response, elapsed)
+          history.push(head)
+          const told = this.#options.hooks?.redirect?.(head, next.request) ?? Effect.void
+          return Effect.andThen(
+            Effect.andThen(response.body.discard, told),
+            follow(next.request, authentic && !next.crossOrigin)
+          )
+        })
+      return follow(first, true)
+    })
+  }
+
+  /** The exchange with what it needs to be let in, a second time if need be. */
+  #authorized(request: ExchangeRequest, auth: Auth | undefined): Effect.Effect<ExchangeResponse, HttpError> {
+    const own = Headers.get(request.headers, "authorization") !== undefined
+    if (auth === undefined || own) return this.#send(request, request)
+    const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
+      Effect.flatMap(auth.authorize(request), (authorization) => {
+        const headers =
+          authorization === undefined
+            ? request.headers
+            : [...request.headers, "authorization", Redacted.value(authorization)]
+        return Effect.flatMap(this.#send(request, { ...request, headers }), (response) => {
+          if (response.status !== 401) {
+            return auth.answered === undefined
+              ? Effect.succeed(response)
+              : Effect.as(auth.answered(response.headers), response)
+          }
+          if (auth.challenged === undefined || !again || !Redirect.isRepeatable(request.body))
+            return Effect.succeed(response)
+          return Effect.flatMap(auth.challenged(request, response.headers), (repeat) =>
+            repeat ? Effect.andThen(response.body.discard, attempt(false)) : Effect.succeed(response)
+          )
+        })
+      })
+    return attempt(true)
+  }
+
+  /** One exchange, with the cookies of the session. `asked` is what the hooks see: it has no secrets added. */
+  #send(asked: ExchangeRequest, request: ExchangeRequest): Effect.Effect<ExchangeResponse, HttpError> {
+    const { hooks } = this.#options
+    const jar = this.cookies
+    const cookie = jar !== undefined && this.#isOwn(request.url) ? jar.header(request.url) : undefined
+    const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
+    let sent = this.#exchange(withCookies)
+    if (hooks?.request !== undefined) sent = Effect.andThen(hooks.request(asked), sent)
+    if (jar === undefined && hooks?.response === undefined) return sent
+    const started = performance.now()
+    return Effect.flatMap(sent, (response) => {
+      if (jar !== undefined && this.#isOwn(request.url)) jar.store(request.url, response.headers)
+      const told = hooks?.response?.(new Head(asked, response, performance.now() - started), asked)
+      return told === undefined ? Effect.succeed(response) : Effect.as(told, response)
+    })
+  }
+
+  #receive(
+    owner: Owner,
+    request: ExchangeRequest,
+    response: ExchangeResponse,
+    history: ReadonlyArray<ResponseHead>,
+    elapsed: number,
+    options: RequestOptions
+  ): Effect.Effect<HttpResponse> {
+    return Effect.sync(() => {
+      const coding = this.#options.decompress === false ? undefined : Headers.get(response.headers, "content-encoding")
+      const inflated =
+        coding === undefined || request.method === "HEAD"
+          ? undefined
+          : decompress(response.body, coding, (reason) => failure(request, reason))
+      const body = new OwnedBody(inflated ?? response.body, owner)
+      const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
+      return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
+    })
+  }
+}
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+const withCookie = (headers: RawHeaders, cookie: string): RawHeaders => {
+  const own = Headers.get(headers, "cookie")
+  return own === undefined
+    ? [...headers, "cookie", cookie]
+    : [...Headers.without(headers, "cookie"), "cookie", `${own}; ${cookie}`]
+}
+
+const milliseconds = ({ body, connection, response }: Timeouts): ExchangeRequest["timeouts"] => {
+  if (body === undefined && connection === undefined && response === undefined) return undefined
+  return {
+    ...(connection === undefined ? {} : { connection: Duration.toMillis(connection) }),
+    ...(response === undefined ? {} : { response: Duration.toMillis(response) }),
+    ...(body === undefined ? {} : { body: Duration.toMillis(body) })
+  }
+}
