@@ -19,6 +19,7 @@ import type { BodyOptions } from "./internal/body/RequestBodies.ts"
 import { PromiseSession } from "./internal/PromiseSession.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
 import type { PromiseResponse } from "./PromiseResponse.ts"
+import type { Retry, RetryCause } from "./Retry.ts"
 
 /**
  * How long an exchange may take, by phase. Any time unless said.
@@ -48,6 +49,8 @@ export interface Hooks {
   readonly request?: (request: ExchangeRequest) => Effect.Effect<unknown>
   /** After each. */
   readonly response?: (response: ResponseHead, request: ExchangeRequest) => Effect.Effect<unknown>
+  /** Before a request is sent again, with how many attempts there have been. */
+  readonly retry?: (request: ExchangeRequest, cause: RetryCause, attempts: number) => Effect.Effect<unknown>
   /** Before a redirect is followed. */
   readonly redirect?: (response: ResponseHead, next: ExchangeRequest) => Effect.Effect<unknown>
 }
@@ -72,6 +75,8 @@ export interface SessionOptions {
   readonly maxBytes?: number
   /** Whether compressed bodies are asked for, and decompressed: they are unless said. */
   readonly decompress?: boolean
+  /** Nothing is retried unless said; `{}` is a good start. */
+  readonly retry?: Retry
   readonly hooks?: Hooks
 }
 
@@ -91,6 +96,8 @@ export interface RequestOptions extends BodyOptions {
   readonly redirects?: number
   readonly timeouts?: Timeouts
   readonly maxBytes?: number
+  /** Instead of the session's; `false` for none. */
+  readonly retry?: Retry | false
 }
 
 /**

@@ -310,6 +310,19 @@ describe("a session", () => {
 })
 
 describe("redirects", () => {
+  it.live("the headers of the session stay at its origin, those of the request go on", () =>
+    Effect.gen(function* () {
+      const other = yield* serve((request, response) => {
+        const { "x-request": own, "x-session": session } = request.headers
+        response.end(JSON.stringify([session ?? null, own ?? null]))
+      })
+      const server = yield* serve((_, response) => response.writeHead(302, { location: other.url.href }).end())
+      const http = yield* GreenHttp.make({ baseUrl: server.url, headers: { "x-session": "secret" } })
+      const response = yield* http.get("/", { headers: { "X-Request": "1" } })
+      assert.deepStrictEqual(yield* response.json, [null, "1"])
+    }).pipe(over)
+  )
+
   it.live("credentials do not follow to another origin, and a POST becomes a GET where Fetch says so", () =>
     Effect.gen(function* () {
       const seen: Array<ReadonlyArray<unknown>> = []

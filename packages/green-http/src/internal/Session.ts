@@ -13,6 +13,7 @@ import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "..
 import * as Headers from "../HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
 import * as Redirect from "../Redirect.ts"
+import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import { OwnedBody, type Owner } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
@@ -129,8 +130,10 @@ export class Session implements GreenHttp {
       const auth =
         options.auth === false ? undefined : (options.auth ?? (this.#isOwn(first.url) ? this.#options.auth : undefined))
 
+      const retry = options.retry ?? this.#options.retry ?? false
+
       const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
-        Effect.flatMap(this.#authorized(request, authentic ? auth : undefined), (response) => {
+        Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry), (response) => {
           const elapsed = performance.now() - started
           const next = limit === 0 ? undefined : Redirect.next(request, response)
           if (next === undefined || next._tag === "Impossible") {
@@ -144,27 +147,38 @@ export class Session implements GreenHttp {
           }
           const head = new Head(request, response, elapsed)
           history.push(head)
-          const told = this.#options.hooks?.redirect?.(head, next.request) ?? Effect.void
+          const onward = this.#isOwn(next.request.url) ? next.request : this.#withoutOwnHeaders(next.request, options)
+          const told = this.#options.hooks?.redirect?.(head, onward) ?? Effect.void
           return Effect.andThen(
             Effect.andThen(response.body.discard, told),
-            follow(next.request, authentic && !next.crossOrigin)
+            follow(onward, authentic && !next.crossOrigin)
           )
         })
       return follow(first, true)
     })
   }
 
+  /** What the session adds is for its own origin, also when it is left by a redirect. */
+  #withoutOwnHeaders(request: ExchangeRequest, options: RequestOptions): ExchangeRequest {
+    const own = Headers.without(this.#headers, ...names(Headers.toRaw(options.headers)))
+    return { ...request, headers: Headers.without(request.headers, ...names(own)) }
+  }
+
   /** The exchange with what it needs to be let in, a second time if need be. */
-  #authorized(request: ExchangeRequest, auth: Auth | undefined): Effect.Effect<ExchangeResponse, HttpError> {
+  #authorized(
+    request: ExchangeRequest,
+    auth: Auth | undefined,
+    retry: Retry | false
+  ): Effect.Effect<ExchangeResponse, HttpError> {
     const own = Headers.get(request.headers, "authorization") !== undefined
-    if (auth === undefined || own) return this.#send(request, request)
+    if (auth === undefined || own) return this.#sendRetrying(request, request, retry)
     const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
       Effect.flatMap(auth.authorize(request), (authorization) => {
         const headers =
           authorization === undefined
             ? request.headers
             : [...request.headers, "authorization", Redacted.value(authorization)]
-        return Effect.flatMap(this.#send(request, { ...request, headers }), (response) => {
+        return Effect.flatMap(this.#sendRetrying(request, { ...request, headers }, retry), (response) => {
           if (response.status !== 401) {
             return auth.answered === undefined
               ? Effect.succeed(response)
@@ -178,6 +192,20 @@ export class Session implements GreenHttp {
         })
       })
     return attempt(true)
+  }
+
+  #sendRetrying(
+    asked: ExchangeRequest,
+    request: ExchangeRequest,
+    retry: Retry | false
+  ): Effect.Effect<ExchangeResponse, HttpError> {
+    if (retry === false) return this.#send(asked, request)
+    return retrying(
+      retry,
+      request,
+      Effect.suspend(() => this.#send(asked, request)),
+      (cause, attempts) => this.#options.hooks?.retry?.(asked, cause, attempts) ?? Effect.void
+    )
   }
 
   /** One exchange, with the cookies of the session. `asked` is what the hooks see: it has no secrets added. */
@@ -217,6 +245,8 @@ export class Session implements GreenHttp {
     })
   }
 }
+
+const names = (headers: RawHeaders): ReadonlyArray<string> => headers.filter((_, index) => index % 2 === 0)
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
