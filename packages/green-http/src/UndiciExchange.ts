@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
-import { Agent, type Dispatcher } from "undici"
+import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
 import { makeConnector, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
@@ -46,6 +46,13 @@ export interface UndiciOptions {
     readonly connect?: Duration.Input
     readonly tls?: Duration.Input
   }
+  /**
+   * Where requests are sent to be passed on: the URL of an http, https or socks5 proxy, with user and password if it
+   * wants them; or `"environment"`, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not. Under CGI HTTP_PROXY is
+   * a header of the request that came, and only `http_proxy` counts. The proxy resolves the names: `addresses` and
+   * `allowAddress` are not asked.
+   */
+  readonly proxy?: string | URL | "environment"
   /** The most bytes that the head of a response may have: 16 KiB unless said. */
   readonly maxHeaderSize?: number
   /** A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. */
@@ -62,7 +69,7 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exch
   options.dispatcher === undefined
     ? Effect.map(
         Effect.acquireRelease(
-          Effect.sync(() => makeAgent(options)),
+          Effect.sync(() => makeDispatcher(options)),
           (agent) => Effect.promise(() => agent.destroy())
         ),
         over
@@ -78,7 +85,7 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exch
 export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange> => Layer.effect(HttpExchange, make(options))
 
 /** Never undici's global dispatcher: Node has one of another version, which would answer. */
-const makeAgent = (options: UndiciOptions): Agent => {
+const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   const { connections, dns, connect, keepAlive, tls } = {
     ...options.timeouts,
     connections: options.connections,
@@ -91,22 +98,37 @@ const makeAgent = (options: UndiciOptions): Agent => {
       ([, value]) => value !== undefined
     )
   )
-  return new Agent({
+  const { pins: _, ...requestTls } = options.tls ?? {}
+  const common = {
     connections: connections ?? null,
     pipelining: options.pipelining ?? 1,
     ...(keepAlive === undefined ? {} : { keepAliveTimeout: Duration.toMillis(keepAlive) }),
     ...(options.maxHeaderSize === undefined ? {} : { maxHeaderSize: options.maxHeaderSize }),
     headersTimeout: 0,
     bodyTimeout: 0,
-    allowH2: options.http2 === true,
-    connect: makeConnector({
-      http2: options.http2 === true,
-      tls: options.tls,
-      socketPath: options.socketPath,
-      addresses: options.addresses,
-      allowAddress: options.allowAddress,
-      timeouts
-    })
+    allowH2: options.http2 === true
+  }
+  const connector = makeConnector({
+    http2: options.http2 === true,
+    tls: options.tls,
+    socketPath: options.socketPath,
+    addresses: options.addresses,
+    allowAddress: options.allowAddress,
+    timeouts
+  })
+  const { proxy } = options
+  if (proxy === undefined) return new Agent({ ...common, connect: connector })
+  // Given with a SOCKS proxy, even empty, undici would speak TLS to it.
+  const isSocks = /^socks5?:/i.test(String(proxy))
+  if (isSocks) return new Socks5ProxyAgent(proxy, { ...common, requestTls })
+  const proxied = options.tls === undefined ? common : { ...common, requestTls, proxyTls: requestTls }
+  if (proxy !== "environment") return new ProxyAgent({ ...proxied, uri: String(proxy) })
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUEST_METHOD, http_proxy, https_proxy, no_proxy } = process.env
+  return new EnvHttpProxyAgent({
+    ...proxied,
+    httpProxy: http_proxy ?? (REQUEST_METHOD === undefined ? (HTTP_PROXY ?? "") : ""),
+    httpsProxy: https_proxy ?? HTTPS_PROXY ?? "",
+    noProxy: no_proxy ?? NO_PROXY ?? ""
   })
 }
 

@@ -14,7 +14,8 @@ export interface Running {
   readonly open: () => number
 }
 
-const listening = (server: Net.Server): Effect.Effect<Running, never, Scope.Scope> =>
+/** Any server, on a port of its own. */
+export const listening = (server: Net.Server, scheme = "http"): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Running & { readonly close: () => void }>((resume) => {
       let connections = 0
@@ -30,7 +31,7 @@ const listening = (server: Net.Server): Effect.Effect<Running, never, Scope.Scop
         const port = typeof address === "object" && address !== null ? address.port : 0
         resume(
           Effect.succeed({
-            url: new URL(`http://127.0.0.1:${port}/`),
+            url: new URL(`${scheme}://127.0.0.1:${port}/`),
             connections: () => connections,
             open: () => sockets.size,
             close: () => {

@@ -13,6 +13,8 @@ export const reasonOf = (error: Error, answered: boolean): HttpErrorReason => {
   }
   const code = "code" in error && typeof error.code === "string" ? error.code : error.name
   const problem = error.message
+  const proxied = /\b(407|Proxy response \(\d+\))/.exec(problem)
+  if (proxied !== null) return { _tag: "Refused", problem: `by the proxy: ${problem}` }
   if (dns.has(code)) {
     return { _tag: "Dns", host: "hostname" in error ? String(error.hostname) : "the host", code }
   }
