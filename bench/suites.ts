@@ -27,5 +27,8 @@ export const suites: Readonly<Record<string, Suite>> = {
   serve: {
     request: () => import("./serve/request.ts"),
     saturated: () => import("./serve/saturated.ts")
+  },
+  http: {
+    get: () => import("./http/get.ts")
   }
 }

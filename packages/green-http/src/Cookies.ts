@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Cookie, CookieJar, type SerializedCookieJar } from "tough-cookie"
+import { type Cookie, CookieJar, MemoryCookieStore, type SerializedCookieJar } from "tough-cookie"
 import type { RawHeaders } from "./HttpExchange.ts"
 import { getAll } from "./HttpHeaders.ts"
 
@@ -31,16 +31,11 @@ export interface Cookies {
  */
 export const make = (serialized?: SerializedCookieJar): Cookies => {
   const jar = serialized === undefined ? new CookieJar(undefined, options) : CookieJar.deserializeSync(serialized)
-  let isEmpty = serialized === undefined
   return {
     jar,
-    header: (url) => {
-      if (isEmpty && jar.store.synchronous && (isEmpty = jar.serializeSync()?.cookies.length === 0)) return undefined
-      return jar.getCookieStringSync(url.href) || undefined
-    },
+    header: (url) => (isEmpty(jar) ? undefined : jar.getCookieStringSync(url.href) || undefined),
     store: (url, headers) => {
       for (const line of getAll(headers, "set-cookie")) {
-        isEmpty = false
         jar.setCookieSync(line, url.href, { ignoreError: true })
       }
     },
@@ -50,6 +45,13 @@ export const make = (serialized?: SerializedCookieJar): Cookies => {
       return serialized
     }
   }
+}
+
+/** Most sessions never meet a cookie, and asking for them takes as long as the rest of a request. */
+const isEmpty = ({ store }: CookieJar): boolean => {
+  if (!(store instanceof MemoryCookieStore)) return false
+  for (const _ in store.idx) return false
+  return true
 }
 
 const options = { looseMode: false, rejectPublicSuffixes: true, prefixSecurity: "strict" } as const

@@ -18,8 +18,10 @@ import { acceptEncoding, decompress } from "./body/decompress.ts"
 import { OwnedBody, type Owner } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
 
-/** A URL that can be asked. */
+/** A URL that can be asked. It is shared: not to be changed. */
 export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
+  const known = typeof value === "string" && base === undefined ? parsed.get(value) : undefined
+  if (known !== undefined) return Effect.succeed(known)
   const url = value instanceof URL ? new URL(value) : URL.parse(value, base)
   const problem =
     url === null
@@ -29,10 +31,20 @@ export const parseUrl = (method: string, value: string | URL, base: URL | undefi
       : url.protocol === "http:" || url.protocol === "https:"
         ? undefined
         : `its scheme is ${url.protocol}`
-  return url === null || problem !== undefined
-    ? Effect.fail(failure({ method, url: value }, { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" }))
-    : Effect.succeed(url)
+  if (url === null || problem !== undefined) {
+    const reason = { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" } as const
+    return Effect.fail(failure({ method, url: value }, reason))
+  }
+  if (typeof value === "string" && base === undefined) {
+    if (parsed.size >= mostParsed) parsed.clear()
+    parsed.set(value, url)
+  }
+  return Effect.succeed(url)
 }
+
+/** Absolute URLs are asked again and again, and parsed once. */
+const parsed = new Map<string, URL>()
+const mostParsed = 256
 
 export class Session implements GreenHttp {
   readonly green = true
@@ -87,11 +99,9 @@ export class Session implements GreenHttp {
     return this.#base === undefined || url.origin === this.#base.origin
   }
 
-  #prepare(method: string, url: URL, options: RequestOptions): Effect.Effect<ExchangeRequest, HttpError> {
+  #prepare(method: string, to: URL, options: RequestOptions): Effect.Effect<ExchangeRequest, HttpError> {
     return Effect.suspend(() => {
-      for (const [name, value] of Object.entries(options.params ?? {})) {
-        for (const one of Array.isArray(value) ? value : [String(value)]) url.searchParams.append(name, one)
-      }
+      const url = withParams(to, options.params)
       let encoded: ReturnType<typeof encode>
       try {
         encoded = encode(options, { method, url })
@@ -244,6 +254,15 @@ export class Session implements GreenHttp {
       return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })
   }
+}
+
+const withParams = (url: URL, params: RequestOptions["params"]): URL => {
+  if (params === undefined) return url
+  const whole = new URL(url)
+  for (const [name, value] of Object.entries(params)) {
+    for (const one of Array.isArray(value) ? value : [String(value)]) whole.searchParams.append(name, one)
+  }
+  return whole
 }
 
 const names = (headers: RawHeaders): ReadonlyArray<string> => headers.filter((_, index) => index % 2 === 0)
