@@ -85,6 +85,17 @@ it(
   3 * minute
 )
 
+it(
+  "prints every row of the http suite, with a figure",
+  async () => {
+    const { code, stdout } = await bench(["http", "--smoke"])
+    expect(code).toBe(0)
+    for (const peer of ["undici.request", "effect/http on undici", "fetch"]) expect(stdout).toContain(peer)
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
 it("says of a row that it could not be measured without a C compiler", async () => {
   const { code, stdout } = await bench(["core", "roundTrip", "--smoke"], ["CC=no-such-compiler"])
   expect(code).toBe(0)

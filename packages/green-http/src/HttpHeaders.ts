@@ -35,6 +35,15 @@ export const toRaw = (input: HeadersInput | undefined): Array<string> => {
 const isPairs = (input: HeadersInput): input is Iterable<readonly [string, string]> => Symbol.iterator in input
 
 /**
+ * Raw fields as pairs.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toPairs = (headers: RawHeaders): Array<readonly [string, string]> =>
+  headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""] as const] : []))
+
+/**
  * All values of a field, in order.
  *
  * @category getters
