@@ -190,13 +190,14 @@ export function make(
   return Effect.gen(function* () {
     const { exchange } = yield* HttpExchange
     const base = options.baseUrl === undefined ? undefined : yield* parseUrl("GET", options.baseUrl, undefined)
-    const session = new Session(exchange, options, base)
-    if (options.green !== false) return session
     const bodies = yield* Effect.acquireRelease(
       Effect.sync(() => new OpenBodies()),
       (bodies) => Effect.sync(() => bodies.end())
     )
-    return new PromiseSession(session, bodies, Effect.runPromiseWith(yield* Effect.context()))
+    const session = new Session(exchange, options, base, bodies)
+    return options.green === false
+      ? new PromiseSession(session, Effect.runPromiseWith(yield* Effect.context()))
+      : session
   })
 }
 

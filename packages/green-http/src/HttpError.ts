@@ -35,6 +35,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `Status`: not from 200 to 299, where that was asked for.
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
+ * - `Discarded`: the body was let go before it was read to its end.
  * - `Closed`: the client was closed.
  * - `Unplayed`: a cassette has no exchange for the request.
  *
@@ -55,6 +56,7 @@ export type HttpErrorReason =
   | { readonly _tag: "Status"; readonly status: number }
   | { readonly _tag: "RequestBody"; readonly cause: unknown }
   | { readonly _tag: "Refused"; readonly problem: string }
+  | { readonly _tag: "Discarded" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
 
@@ -125,6 +127,8 @@ const describe = (reason: HttpErrorReason): string => {
       return `the body to be sent failed: ${reason.cause instanceof Error ? reason.cause.message : String(reason.cause)}`
     case "Refused":
       return `refused: ${reason.problem}`
+    case "Discarded":
+      return "the body was discarded before it was read: read it before the fiber fails and the session is closed"
     case "Closed":
       return "the client was closed"
     case "Unplayed":

@@ -48,7 +48,8 @@ export interface ResponseHead {
 
 /**
  * A response. The body is read once: as one of `text`, `json`, `bytes`, which may then be asked for again, or as
- * `stream`. A body that nobody reads is discarded when the fiber ends that has made the request.
+ * `stream`. A body that nobody reads is discarded when the fiber that has asked fails or is interrupted, when the response
+ * is garbage, and when the session ends. Whoever reads it then fails with the reason `Discarded`.
  *
  * @category models
  * @since 0.1.0

@@ -56,9 +56,7 @@ describe("server-sent events", () => {
         const http = yield* session
         const data: Array<string> = []
         const fiber = yield* Effect.forkChild(
-          Stream.runForEach(ServerSentEvents.subscribe(http, "/"), (event) =>
-            Effect.sync(() => data.push(event.data))
-          )
+          Stream.runForEach(ServerSentEvents.subscribe(http, "/"), (event) => Effect.sync(() => data.push(event.data)))
         )
         yield* TestClock.adjust("9 seconds")
         assert.strictEqual(asked.length, 1)

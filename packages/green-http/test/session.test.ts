@@ -204,19 +204,45 @@ describe("a body", () => {
     }).pipe(over)
   )
 
-  it.live("that nobody reads is let go when the fiber ends, and its connection is used again or closed", () =>
+  it.live("that nobody reads is let go when the fiber that has asked fails or is interrupted", () =>
     Effect.gen(function* () {
-      const server = yield* serve((request, response) => {
-        if (request.url === "/small") response.end("small")
-        else response.write(Buffer.alloc(1_000_000))
+      const server = yield* serve((_, response) => {
+        response.write(Buffer.alloc(1_000_000))
       })
       const http = yield* GreenHttp.make({ baseUrl: server.url })
-      for (let round = 0; round < 3; round++) {
-        yield* Fiber.join(yield* Effect.forkChild(http.get("/small")))
-        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
-      }
-      assert.strictEqual(server.connections(), 1)
-      yield* Fiber.join(yield* Effect.forkChild(http.get("/endless")))
+      yield* Effect.flip(
+        Effect.flatten(Effect.forkChild(Effect.andThen(http.get("/"), Effect.fail("no"))).pipe(Effect.map(Fiber.join)))
+      )
+      yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+      const asked = yield* Deferred.make<void>()
+      const fiber = yield* Effect.forkChild(
+        Effect.andThen(Effect.andThen(http.get("/"), Deferred.succeed(asked, undefined)), Effect.never)
+      )
+      yield* Deferred.await(asked)
+      assert.strictEqual(server.open(), 1)
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+    }).pipe(over)
+  )
+
+  it.live("of a fiber that succeeds may be read by another one", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, response) => response.end(request.url))
+      const http = yield* GreenHttp.make({ baseUrl: server.url })
+      const responses = yield* Effect.forEach(["/a", "/b"], (path) => http.get(path), { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* Effect.forEach(responses, (response) => response.text), ["/a", "/b"])
+    }).pipe(over)
+  )
+
+  it.live("that is left when the session ends is let go, and reading it then fails", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.write(Buffer.alloc(1_000_000))
+      })
+      const response = yield* Effect.scoped(
+        Effect.flatMap(GreenHttp.make({ baseUrl: server.url }), (http) => http.get("/"))
+      )
+      assert.strictEqual((yield* Effect.flip(response.bytes)).reason._tag, "Discarded")
       yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
     }).pipe(over)
   )

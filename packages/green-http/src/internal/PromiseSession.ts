@@ -4,18 +4,15 @@
 import type * as Cookies from "../Cookies.ts"
 import type { PromiseHttp, PromiseVerb, RequestOptions, Signal } from "../GreenHttp.ts"
 import { PromiseResponse, type RunPromise } from "../PromiseResponse.ts"
-import type { OpenBodies } from "./body/OwnedBody.ts"
 import type { Session } from "./Session.ts"
 
 export class PromiseSession implements PromiseHttp {
   readonly green = false
   readonly #session: Session
-  readonly #bodies: OpenBodies
   readonly #run: RunPromise
 
-  constructor(session: Session, bodies: OpenBodies, run: RunPromise) {
+  constructor(session: Session, run: RunPromise) {
     this.#session = session
-    this.#bodies = bodies
     this.#run = run
   }
 
@@ -33,7 +30,7 @@ export class PromiseSession implements PromiseHttp {
 
   async request(method: string, url: string | URL, options: RequestOptions & Signal = {}): Promise<PromiseResponse> {
     const { signal } = options
-    const asked = this.#session.ask(method, url, options, this.#bodies)
+    const asked = this.#session.ask(method, url, options, undefined)
     return new PromiseResponse(await this.#run(asked, signal === undefined ? {} : { signal }), this.#run)
   }
 }

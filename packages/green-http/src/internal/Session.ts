@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { Auth } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
@@ -15,7 +16,7 @@ import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpRes
 import * as Redirect from "../Redirect.ts"
 import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
-import { OwnedBody, type Owner } from "./body/OwnedBody.ts"
+import type { OpenBodies } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
@@ -54,11 +55,14 @@ export class Session implements GreenHttp {
   readonly #base: URL | undefined
   readonly #headers: RawHeaders
 
-  constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined) {
+  readonly #bodies: OpenBodies
+
+  constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
     this.#exchange = exchange
     this.#options = options
     this.#base = base
+    this.#bodies = bodies
     this.#headers = Headers.toRaw(options.headers)
   }
 
@@ -71,18 +75,18 @@ export class Session implements GreenHttp {
   readonly options: Verb = (url, options) => this.request("OPTIONS", url, options)
 
   request(method: string, url: string | URL, options: RequestOptions = {}): Effect.Effect<HttpResponse, HttpError> {
-    return this.ask(method, url, options, undefined)
+    return Effect.withFiber((fiber) => this.ask(method, url, options, fiber))
   }
 
-  /** The body belongs to the owner, or to the fiber that asks. */
+  /** The body is let go when the fiber fails, if there is one to read it. */
   ask(
     method: string,
     to: string | URL,
     options: RequestOptions,
-    owner: Owner | undefined
+    reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
     const request = Effect.flatMap(parseUrl(method, to, this.#base), (url) => this.#prepare(method, url, options))
-    const performed = Effect.flatMap(request, (request) => this.#perform(request, options, owner))
+    const performed = Effect.flatMap(request, (request) => this.#perform(request, options, reader))
     const total = options.timeouts?.total ?? this.#options.timeouts?.total
     if (total === undefined) return performed
     return Effect.timeoutOrElse(performed, {
@@ -131,9 +135,9 @@ export class Session implements GreenHttp {
   #perform(
     first: ExchangeRequest,
     options: RequestOptions,
-    owner: Owner | undefined
+    reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
-    return Effect.withFiber((fiber) => {
+    return Effect.suspend(() => {
       const started = performance.now()
       const limit = options.redirects ?? this.#options.redirects ?? 20
       const history: Array<ResponseHead> = []
@@ -147,7 +151,7 @@ export class Session implements GreenHttp {
           const elapsed = performance.now() - started
           const next = limit === 0 ? undefined : Redirect.next(request, response)
           if (next === undefined || next._tag === "Impossible") {
-            return this.#receive(owner ?? fiber, request, response, history, elapsed, options)
+            return this.#receive(reader, request, response, history, elapsed, options)
           }
           if (history.length >= limit) {
             return Effect.andThen(
@@ -236,7 +240,7 @@ export class Session implements GreenHttp {
   }
 
   #receive(
-    owner: Owner,
+    reader: Fiber.Fiber<unknown, unknown> | undefined,
     request: ExchangeRequest,
     response: ExchangeResponse,
     history: ReadonlyArray<ResponseHead>,
@@ -249,7 +253,7 @@ export class Session implements GreenHttp {
         coding === undefined || request.method === "HEAD"
           ? undefined
           : decompress(response.body, coding, (reason) => failure(request, reason))
-      const body = new OwnedBody(inflated ?? response.body, owner)
+      const body = this.#bodies.own(request, inflated ?? response.body, reader)
       const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
       return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })

@@ -1,61 +1,88 @@
 /**
- * A body that is discarded when its owner ends, unless it was read to its end before.
+ * A body that somebody answers for, until it was read to its end.
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
-import type { HttpError } from "../../HttpError.ts"
-import type { ResponseBody } from "../../HttpExchange.ts"
+import type * as Fiber from "effect/Fiber"
+import { failure, type HttpError } from "../../HttpError.ts"
+import type { ExchangeRequest, ResponseBody } from "../../HttpExchange.ts"
 
-/** Who answers for a body: a fiber, or a session. What it is given is called at its end, unless it is taken back. */
-export interface Owner {
-  readonly addObserver: (ended: () => void) => () => void
+/** What those who answer for a body keep of it: not the response, or nobody could see that it is forgotten. */
+interface Claim {
+  readonly body: ResponseBody
+  state: "open" | "read" | "discarded"
+  disown: () => void
 }
 
-/** The bodies of a session that nobody else answers for. */
-export class OpenBodies implements Owner {
-  readonly #ended = new Set<() => void>()
+/** The bodies of a session that are not read yet: discarded with it, and when their response is garbage. */
+export class OpenBodies {
+  readonly #claims = new Set<Claim>()
+  readonly #forgotten = new FinalizationRegistry<Claim>((claim) => this.discard(claim))
 
-  addObserver(ended: () => void): () => void {
-    this.#ended.add(ended)
-    return () => this.#ended.delete(ended)
+  /**
+   * The body, owned. The fiber that has asked for it may not live to read it: if it fails or is interrupted, the body is
+   * discarded at once. If it succeeds, somebody else may have the response.
+   */
+  own(request: ExchangeRequest, body: ResponseBody, fiber: Fiber.Fiber<unknown, unknown> | undefined): ResponseBody {
+    const claim: Claim = { body, state: "open", disown: () => {} }
+    const owned = new OwnedBody(request, claim)
+    const disown = fiber?.addObserver((exit) => {
+      if (exit._tag === "Failure") this.discard(claim)
+    })
+    claim.disown = () => {
+      this.#claims.delete(claim)
+      this.#forgotten.unregister(claim)
+      disown?.()
+    }
+    this.#claims.add(claim)
+    this.#forgotten.register(owned, claim, claim)
+    return owned
+  }
+
+  discard(claim: Claim): void {
+    if (claim.state === "open") Effect.runFork(release(claim))
   }
 
   end(): void {
-    for (const ended of [...this.#ended]) ended()
-    this.#ended.clear()
+    for (const claim of [...this.#claims]) this.discard(claim)
   }
 }
 
-export class OwnedBody implements ResponseBody {
-  readonly #body: ResponseBody
-  #disown: (() => void) | undefined
+const release = (claim: Claim): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (claim.state === "open") claim.state = "discarded"
+    claim.disown()
+    return claim.body.discard
+  })
 
-  constructor(body: ResponseBody, owner: Owner) {
-    this.#body = body
-    this.#disown = owner.addObserver(() => Effect.runFork(body.discard))
+class OwnedBody implements ResponseBody {
+  readonly #request: ExchangeRequest
+  readonly #claim: Claim
+
+  constructor(request: ExchangeRequest, claim: Claim) {
+    this.#request = request
+    this.#claim = claim
   }
 
   get trailers() {
-    return this.#body.trailers
+    return this.#claim.body.trailers
   }
 
   get pull(): Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError> {
-    return Effect.onExit(this.#body.pull, (exit) =>
-      Effect.sync(() => {
-        if (exit._tag === "Failure" || exit.value === undefined) this.#release()
-      })
-    )
-  }
-
-  get discard(): Effect.Effect<void> {
+    const claim = this.#claim
     return Effect.suspend(() => {
-      this.#release()
-      return this.#body.discard
+      if (claim.state === "discarded") return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
+      return Effect.onExit(claim.body.pull, (exit) =>
+        Effect.sync(() => {
+          if (exit._tag === "Success" && exit.value !== undefined) return
+          claim.state = "read"
+          claim.disown()
+        })
+      )
     })
   }
 
-  #release(): void {
-    this.#disown?.()
-    this.#disown = undefined
+  get discard(): Effect.Effect<void> {
+    return release(this.#claim)
   }
 }
