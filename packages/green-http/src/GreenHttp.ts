@@ -91,7 +91,10 @@ export interface RequestOptions extends BodyOptions {
   readonly params?: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
   /** Instead of the session's of the same names. */
   readonly headers?: HeadersInput
-  /** Instead of the session's; `false` for none. Sent to the origin of this request, whatever it is. */
+  /**
+   * Instead of the session's; `false` for none. Sent to the origin of this request, whatever it is. A user and password
+   * in the URL are basic authentication.
+   */
   readonly auth?: Auth | false
   readonly redirects?: number
   readonly timeouts?: Timeouts

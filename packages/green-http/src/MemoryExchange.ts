@@ -84,7 +84,9 @@ const toRequest = (request: ExchangeRequest, signal: AbortSignal): Request | Htt
       headers.append(request.headers[index] ?? "", request.headers[index + 1] ?? "")
     }
     const body = toBodyInit(request.body)
-    return new Request(request.url, {
+    const url = new URL(request.url)
+    url.username = url.password = url.hash = ""
+    return new Request(url, {
       method: request.method,
       headers,
       signal,

@@ -149,6 +149,28 @@ describe("digest", () => {
   )
 })
 
+describe("basic", () => {
+  it.live("a user and a password in the URL are sent as such, and shown nowhere", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, response) => {
+        response.end(`${request.url} ${request.headers.host} ${request.headers.authorization}`)
+      })
+      const http = yield* GreenHttp.make({ auth: Auth.bearer("of the session") })
+      const url = new URL("/path", server.url)
+      url.username = "us er"
+      url.password = "p:ä%"
+      const expected = `Basic ${Buffer.from("us er:p:ä%").toString("base64")}`
+      const response = yield* http.get(url)
+      assert.strictEqual(yield* response.text, `/path ${url.host} ${expected}`)
+      assert.strictEqual(response.url, new URL("/path", server.url).href)
+      const error = yield* Effect.flip(Effect.flatMap(http.get(url), ({ json }) => json))
+      assert.notInclude(error.message, "us%20er")
+      const own = yield* http.get(url, { auth: Auth.basic("a", "b") })
+      assert.include(yield* own.text, Buffer.from("a:b").toString("base64"))
+    }).pipe(over)
+  )
+})
+
 describe("bearer", () => {
   it.live("a token is fetched when it is needed, once for all that wait, and again after a 401", () =>
     Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
-import type { Auth } from "../Auth.ts"
+import { type Auth, basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
 import type { GreenHttp, RequestOptions, SessionOptions, Timeouts, Verb } from "../GreenHttp.ts"
 import { failure, type HttpError } from "../HttpError.ts"
@@ -18,6 +18,7 @@ import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
+import { traced } from "./tracing.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
 export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
@@ -59,7 +60,7 @@ export class Session implements GreenHttp {
 
   constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.#exchange = exchange
+    this.#exchange = traced(exchange)
     this.#options = options
     this.#base = base
     this.#bodies = bodies
@@ -85,8 +86,13 @@ export class Session implements GreenHttp {
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
-    const request = Effect.flatMap(parseUrl(method, to, this.#base), (url) => this.#prepare(method, url, options))
-    const performed = Effect.flatMap(request, (request) => this.#perform(request, options, reader))
+    const performed = Effect.flatMap(parseUrl(method, to, this.#base), (url) => {
+      if (url.username === "" && url.password === "") return this.#ask(method, url, options, reader)
+      const shown = new URL(url)
+      shown.username = shown.password = ""
+      const auth = basic(decode(url.username), decode(url.password))
+      return this.#ask(method, shown, { auth, ...options }, reader)
+    })
     const total = options.timeouts?.total ?? this.#options.timeouts?.total
     if (total === undefined) return performed
     return Effect.timeoutOrElse(performed, {
@@ -96,6 +102,15 @@ export class Session implements GreenHttp {
           failure({ method, url: to }, { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) })
         )
     })
+  }
+
+  #ask(
+    method: string,
+    url: URL,
+    options: RequestOptions,
+    reader: Fiber.Fiber<unknown, unknown> | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
+    return Effect.flatMap(this.#prepare(method, url, options), (request) => this.#perform(request, options, reader))
   }
 
   /** Whether the session's own headers, auth and cookies may go there. */
@@ -258,6 +273,14 @@ export class Session implements GreenHttp {
       return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })
   }
+}
+
+/** What is percent-encoded in a URL, which may have a percent sign that encodes nothing. */
+const decode = (text: string): string => {
+  const bytes = text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16))
+  )
+  return Buffer.from(bytes, "latin1").toString("utf8")
 }
 
 const withParams = (url: URL, params: RequestOptions["params"]): URL => {
