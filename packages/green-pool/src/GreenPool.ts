@@ -249,8 +249,8 @@ export interface GreenPool<out O extends Overflow = "suspend"> {
    */
   readonly join: Effect.Effect<void>
 
-  /** Waits until fewer than so many tasks are queued. */
-  whenQueuedBelow(count: number): Effect.Effect<void>
+  /** Waits until fewer than so many tasks are queued. Fails `PoolOptionError` for a number that none can be fewer than. */
+  whenQueuedBelow(count: number): Effect.Effect<void, PoolOptionError>
 
   /** Interrupts all that is queued, and answers how many that were. What runs is left alone. */
   readonly clear: Effect.Effect<number>

@@ -62,6 +62,17 @@ describe("whenQueuedBelow", () => {
   )
 })
 
+describe("whenQueuedBelow, given a number that none can be fewer than,", () => {
+  it.effect("fails, instead of waiting for ever", () =>
+    Effect.gen(function* () {
+      const pool = yield* GreenPool.make()
+      for (const count of [0, -1, NaN]) {
+        assert.instanceOf(yield* Effect.flip(pool.whenQueuedBelow(count)), PoolOptionError)
+      }
+    })
+  )
+})
+
 describe("clear", () => {
   it.effect("interrupts all that is queued, answers how many, and leaves what runs alone", () =>
     Effect.gen(function* () {

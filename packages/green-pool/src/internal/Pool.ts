@@ -230,8 +230,10 @@ export class Pool implements GreenPool<Overflow> {
     })
   }
 
-  whenQueuedBelow(count: number): Effect.Effect<void> {
-    return this.#when(() => this.workers.queued < count)
+  whenQueuedBelow(count: number): Effect.Effect<void, PoolOptionError> {
+    return count > 0
+      ? this.#when(() => this.workers.queued < count)
+      : Effect.fail(new PoolOptionError({ option: "whenQueuedBelow", value: count, expected: "a number above 0" }))
   }
 
   get clear(): Effect.Effect<number> {
