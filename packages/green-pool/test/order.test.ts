@@ -134,6 +134,26 @@ describe("key", () => {
     })
   )
 
+  it.effect("when the next of a key is interrupted before a worker is free, the one after it is next", () =>
+    Effect.gen(function* () {
+      const pool = yield* GreenPool.make({ maxWorkers: 2, keyLimit: 1 })
+      const [first, other, last] = [makeGate(), makeGate(), makeGate()]
+      yield* pool.submit(first.task, { key: "k" })
+      const second = yield* pool.submit(Effect.void, { key: "k" })
+      const third = yield* pool.submit(Effect.succeed("third"), { key: "k" })
+      yield* pool.submit(other.task)
+      // Takes the worker of the first, before the second of the key.
+      yield* pool.submit(last.task, { priority: 1 })
+      first.open(Exit.void)
+      yield* turns
+      assert.deepStrictEqual([pool.running, pool.queued], [2, 2])
+      yield* second.interrupt
+      last.open(Exit.void)
+      assert.strictEqual(yield* third, "third")
+      other.open(Exit.void)
+    })
+  )
+
   it.effect("interrupting a task that waits for its key takes it out", () =>
     Effect.gen(function* () {
       const pool = yield* GreenPool.make({ maxWorkers: 2, keyLimit: 1 })

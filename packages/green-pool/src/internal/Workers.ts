@@ -8,6 +8,7 @@
 import type { Greenlet } from "green-core"
 import type { Job } from "./Job.ts"
 import { JobQueue } from "./JobQueue.ts"
+import { Keys } from "./Keys.ts"
 import * as Nest from "./Nest.ts"
 import type { Rate } from "./Rate.ts"
 
@@ -41,12 +42,6 @@ export interface Condition {
   readonly resume: () => void
 }
 
-interface Key {
-  running: number
-  /** Those that have been first in the queue while the key had all that it may. */
-  readonly parked: JobQueue
-}
-
 /** How many items `map` and `imap` read beyond those that have a worker. */
 export const readAhead = 2
 
@@ -61,7 +56,7 @@ export class Workers {
   readonly #options: WorkersOptions
   readonly #queue = new JobQueue()
   readonly #working = new JobQueue()
-  readonly #keys = new Map<unknown, Key>()
+  readonly #keys: Keys
   readonly #candidates = new Set<Candidate>()
   readonly #conditions = new Set<Condition>()
   /** Jobs in which a turn is free, and somebody waits for one. */
@@ -84,6 +79,7 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options
+    this.#keys = new Keys(options.keyLimit, this.#queue)
     this.parent = options.parent
     this.capacity = options.capacity
     this.maxWorkers = options.maxWorkers
@@ -132,7 +128,7 @@ export class Workers {
   /** Makes room: whom it costs the place, if anybody is queued. */
   dropOldest(): boolean {
     let victim = this.#queue.leastUrgent
-    for (const { parked } of this.#keys.values()) {
+    for (const parked of this.#keys.parked()) {
       const other = parked.leastUrgent
       if (other?.lane === undefined) continue
       const below = victim?.lane === undefined ? 1 : victim.lane.priority - other.lane.priority
@@ -155,7 +151,7 @@ export class Workers {
   /** Takes out all that is queued: how many. */
   clear(): number {
     const dropped = [...this.#queue]
-    for (const { parked } of this.#keys.values()) dropped.push(...parked)
+    for (const parked of this.#keys.parked()) dropped.push(...parked)
     for (const job of dropped) this.#dequeue(job)
     for (const job of dropped) job.drop("interrupted")
     this.advance()
@@ -265,7 +261,7 @@ export class Workers {
     const { key, lane } = job
     if (lane !== undefined) this.#working.remove(job, lane)
     if (Nest.hostOf(job) !== undefined) return
-    if (key !== undefined) this.#release(key)
+    if (key !== undefined) this.#keys.ended(key)
     this.running--
     if (this.closed || this.size > this.maxWorkers) this.size--
   }
@@ -327,7 +323,7 @@ export class Workers {
 
   #begin(job: Job): void {
     if (Nest.hostOf(job) === undefined) {
-      if (job.key !== undefined) this.#key(job.key).running++
+      this.#keys.started(job.key)
       if (++this.running > this.size) this.size = this.running
     }
     this.#working.append(job)
@@ -340,7 +336,7 @@ export class Workers {
       this.running < this.maxWorkers &&
       !this.paused &&
       !this.#yielded &&
-      !this.#exhausted(job.key) &&
+      !this.#keys.isExhausted(job.key) &&
       this.#inTime()
     )
   }
@@ -361,7 +357,8 @@ export class Workers {
     if (lane === undefined) return
     lane.queue.remove(job, lane)
     this.queued--
-    if (lane.queue !== this.#queue) this.#forget(job.key)
+    // It may have been the next of its key.
+    if (job.key !== undefined) this.#keys.next(job.key)
   }
 
   /** The first in the queue that may start, taken out of it. */
@@ -372,21 +369,17 @@ export class Workers {
       if (job?.lane === undefined) return undefined
       const { priority } = job.lane
       this.#queue.remove(job, job.lane)
-      if (!this.#exhausted(job.key)) {
+      if (!this.#keys.isExhausted(job.key)) {
         this.queued--
         this.#options.rate?.started(this.#options.now())
         return job
       }
-      this.#key(job.key).parked.add(job, priority)
+      this.#keys.park(job, priority)
     }
   }
 
   #nextParked(): Job | undefined {
-    if (this.#keys.size === 0) return undefined
-    for (const { parked } of this.#keys.values()) {
-      const job = parked.first
-      if (job !== undefined && this.takeOut(job)) return job
-    }
+    for (const { first } of this.#keys.parked()) if (first !== undefined && this.takeOut(first)) return first
     return undefined
   }
 
@@ -399,34 +392,6 @@ export class Workers {
       return candidate.job
     }
     return undefined
-  }
-
-  #exhausted(key: unknown): boolean {
-    return key !== undefined && (this.#keys.get(key)?.running ?? 0) >= this.#options.keyLimit
-  }
-
-  #key(name: unknown): Key {
-    let key = this.#keys.get(name)
-    if (key === undefined) this.#keys.set(name, (key = { running: 0, parked: new JobQueue() }))
-    return key
-  }
-
-  /** One of the key has ended: the next of it is back in the queue, where it has been before. */
-  #release(name: unknown): void {
-    const key = this.#key(name)
-    key.running--
-    const job = key.parked.first
-    if (job?.lane !== undefined) {
-      const { priority } = job.lane
-      key.parked.remove(job, job.lane)
-      this.#queue.putBack(job, priority)
-    }
-    this.#forget(name)
-  }
-
-  #forget(name: unknown): void {
-    const key = this.#keys.get(name)
-    if (key?.running === 0 && key.parked.length === 0) this.#keys.delete(name)
   }
 
   /** Whether one more may start by the rate; if not, it is looked again when one may. */
