@@ -38,7 +38,7 @@ const steps = Arbitrary.array(
     Arbitrary.schema(Schema.Struct({ kind: int(0, kinds.length - 1), depth: int(0, 2), width: int(1, 3) })),
     ({ depth, kind, width }): Step => ({ depth, kind: kinds[kind] ?? "run", width })
   ),
-  { maxLength: 12 }
+  { minLength: 3, maxLength: 12 }
 )
 
 const world = Arbitrary.map(
