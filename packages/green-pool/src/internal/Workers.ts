@@ -164,7 +164,10 @@ export class Workers {
     if (lane === undefined || lane.queue === this.#working) return false
     lane.queue.remove(job, lane)
     job.order = this.#order++
-    lane.queue.add(job, priority)
+    // Who is next of its key may be another one by that: this one, or one that waits behind it.
+    this.#queue.add(job, priority)
+    if (job.key !== undefined) this.#keys.next(job.key)
+    this.advance()
     return true
   }
 
