@@ -144,9 +144,10 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
           )
           return () => alarm.interruptUnsafe()
         }
-        const reply = new Reply(request, timer, turns.ended, resume)
-        turns.dispatch(() => {
-          if (!reply.isOver) dispatch(dispatcher, request, reply)
+        const { origin } = request.url
+        const reply = new Reply(request, timer, () => turns.ended(origin), resume)
+        turns.dispatch(origin, () => {
+          if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
         })
         return Effect.sync(() => reply.abandon())
       })
@@ -154,12 +155,12 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
   return { exchange }
 }
 
-const dispatch = (dispatcher: Dispatcher, request: ExchangeRequest, reply: Reply): void => {
+const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {
   const { body, headers, method, url } = request
   try {
     dispatcher.dispatch(
       {
-        origin: url.origin,
+        origin,
         path: url.pathname + url.search,
         method,
         headers: [...headers],

@@ -22,9 +22,12 @@ import { traced } from "./tracing.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
 export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
-  const known = typeof value === "string" && base === undefined ? parsed.get(value) : undefined
+  // A URL that is given is its giver's, who may change it.
+  const text = typeof value === "string" ? value : value.href
+  const isWhole = base === undefined || typeof value !== "string"
+  const known = isWhole ? parsed.get(text) : undefined
   if (known !== undefined) return Effect.succeed(known)
-  const url = value instanceof URL ? new URL(value) : URL.parse(value, base)
+  const url = URL.parse(text, base)
   const problem =
     url === null
       ? base === undefined
@@ -37,9 +40,9 @@ export const parseUrl = (method: string, value: string | URL, base: URL | undefi
     const reason = { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" } as const
     return Effect.fail(failure({ method, url: value }, reason))
   }
-  if (typeof value === "string" && base === undefined) {
+  if (isWhole) {
     if (parsed.size >= mostParsed) parsed.clear()
-    parsed.set(value, url)
+    parsed.set(text, url)
   }
   return Effect.succeed(url)
 }
@@ -48,6 +51,12 @@ export const parseUrl = (method: string, value: string | URL, base: URL | undefi
 const parsed = new Map<string, URL>()
 const mostParsed = 256
 
+/** Header fields, and why they cannot be sent. */
+interface Checked {
+  readonly fields: RawHeaders
+  readonly problem: string | undefined
+}
+
 export class Session implements GreenHttp {
   readonly green = true
   readonly cookies: Cookies.Cookies | undefined
@@ -55,6 +64,9 @@ export class Session implements GreenHttp {
   readonly #options: SessionOptions
   readonly #base: URL | undefined
   readonly #headers: RawHeaders
+  /** What most requests send, to the origin of the session and to others. */
+  readonly #ownHeaders: Checked
+  readonly #otherHeaders: Checked
 
   readonly #bodies: OpenBodies
 
@@ -65,6 +77,8 @@ export class Session implements GreenHttp {
     this.#base = base
     this.#bodies = bodies
     this.#headers = Headers.toRaw(options.headers)
+    this.#ownHeaders = this.#checked(this.#headers)
+    this.#otherHeaders = this.#checked([])
   }
 
   readonly get: Verb = (url, options) => this.request("GET", url, options)
@@ -127,24 +141,35 @@ export class Session implements GreenHttp {
       } catch (cause) {
         return Effect.fail(failure({ method, url }, { _tag: "RequestBody", cause }))
       }
-      const headers = Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
-      if (encoded.type !== undefined && Headers.get(headers, "content-type") === undefined) {
-        headers.push("content-type", encoded.type)
-      }
-      if (this.#options.decompress !== false && Headers.get(headers, "accept-encoding") === undefined) {
-        headers.push("accept-encoding", acceptEncoding)
-      }
-      const problem = token.test(method) ? Headers.problem(headers) : `${JSON.stringify(method)} is no method`
+      const headers =
+        options.headers === undefined && encoded.type === undefined
+          ? this.#isOwn(url)
+            ? this.#ownHeaders
+            : this.#otherHeaders
+          : this.#headersOf(url, options, encoded.type)
+      const problem = token.test(method) ? headers.problem : `${JSON.stringify(method)} is no method`
       if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
       const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
       return Effect.succeed({
         method,
         url,
-        headers,
+        headers: headers.fields,
         ...(encoded.body === undefined ? {} : { body: encoded.body }),
         ...(timeouts === undefined ? {} : { timeouts })
       })
     })
+  }
+
+  #headersOf(url: URL, options: RequestOptions, type: string | undefined): Checked {
+    const fields = Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+    if (type !== undefined && Headers.get(fields, "content-type") === undefined) fields.push("content-type", type)
+    return this.#checked(fields)
+  }
+
+  #checked(fields: RawHeaders): Checked {
+    const isAsked = this.#options.decompress === false || Headers.get(fields, "accept-encoding") !== undefined
+    const whole = isAsked ? fields : [...fields, "accept-encoding", acceptEncoding]
+    return { fields: whole, problem: Headers.problem(whole) }
   }
 
   #perform(

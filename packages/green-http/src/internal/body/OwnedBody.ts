@@ -14,9 +14,18 @@ interface Claim {
   disown: () => void
 }
 
-/** The bodies of a session that are not read yet: discarded with it, and when their response is garbage. */
+/** So many may be open, or so many milliseconds pass, before it is looked who has not been read. */
+const most = 256
+const soon = 1000
+
+/**
+ * The bodies of a session that are not read yet: discarded with it, and when their response is garbage. Most are read at
+ * once, and to be told of garbage is dear: so only those are watched that were not read soon.
+ */
 export class OpenBodies {
   readonly #claims = new Set<Claim>()
+  #young: Array<readonly [OwnedBody, Claim]> = []
+  #timer: NodeJS.Timeout | undefined
   readonly #forgotten = new FinalizationRegistry<Claim>((claim) => this.discard(claim))
 
   /**
@@ -35,8 +44,18 @@ export class OpenBodies {
       disown?.()
     }
     this.#claims.add(claim)
-    this.#forgotten.register(owned, claim, claim)
+    this.#young.push([owned, claim])
+    if (this.#young.length >= most) this.#look()
+    else this.#timer ??= setTimeout(() => this.#look(), soon).unref()
     return owned
+  }
+
+  #look(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const young = this.#young
+    this.#young = []
+    for (const [owned, claim] of young) if (claim.state === "open") this.#forgotten.register(owned, claim, claim)
   }
 
   discard(claim: Claim): void {
@@ -44,6 +63,8 @@ export class OpenBodies {
   }
 
   end(): void {
+    clearTimeout(this.#timer)
+    this.#young = []
     for (const claim of [...this.#claims]) this.discard(claim)
   }
 }

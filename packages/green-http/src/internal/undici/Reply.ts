@@ -22,7 +22,7 @@ export type Timer = (milliseconds: number, ring: () => void) => () => void
 export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   readonly #request: ExchangeRequest
   readonly #timer: Timer
-  readonly #ended: () => void
+  #ended: (() => void) | undefined
   readonly #resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
   #controller: Dispatcher.DispatchController | undefined
   #chunks: Array<Uint8Array> = []
@@ -101,7 +101,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     this.#stopTimer?.()
     this.#state = "ended"
     this.#trailers = toRaw(controller.rawTrailers ?? [])
-    this.#ended()
+    this.#tellEnd()
     this.#give(Effect.succeed(undefined))
     this.#discarded?.forEach((done) => done())
   }
@@ -163,6 +163,12 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
 
   readonly trailers = (): RawHeaders => this.#trailers
 
+  #tellEnd(): void {
+    const ended = this.#ended
+    this.#ended = undefined
+    ended?.()
+  }
+
   #watch(phase: Phase, milliseconds: number | undefined): void {
     this.#stopTimer?.()
     this.#stopTimer = undefined
@@ -182,6 +188,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     const answered = this.#state === "body"
     this.#state = "failed"
     this.#failure ??= error
+    this.#tellEnd()
     if (answered) this.#give(Effect.fail(error))
     else this.#resume(Effect.fail(error))
     this.#discarded?.forEach((done) => done())
