@@ -1,6 +1,6 @@
 /**
  * A GET of a small body, read whole, by connections that are kept: fifty requests on the way, and one. The server is
- * another process. The base is `undici.request` with an agent of its own.
+ * another process. The base is `undici.request` with an agent of its own; both may have fifty connections.
  *
  * Clients and server share two cores, so the cheapest slices are compared, and the fastest.
  */
@@ -31,10 +31,14 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
   const scale = { ...full, warmUps: Math.min(full.warmUps, 2), rounds: Math.min(full.rounds, 11) }
   const url = yield* server
   const agent = yield* Effect.acquireRelease(
-    Effect.sync(() => new Agent()),
+    Effect.sync(() => new Agent({ connections: 50 })),
     (agent) => Effect.promise(() => agent.destroy())
   )
-  const http = yield* Effect.provideServiceEffect(GreenHttp.make(), HttpExchange, UndiciExchange.make())
+  const http = yield* Effect.provideServiceEffect(
+    GreenHttp.make(),
+    HttpExchange,
+    UndiciExchange.make({ connections: 50 })
+  )
   const undiciClient = Context.get(yield* Effect.context<HttpClient.HttpClient>(), HttpClient.HttpClient)
 
   const clients = {

@@ -72,8 +72,9 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     const length = headers["content-length"]
     if (typeof length === "string") this.#left = Number(length)
     if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
-    const { rawHeaders } = controller
-    this.#resume(Effect.succeed(new Head(status, statusText, rawHeaders ?? headers, this)))
+    const head = new Head(status, statusText, controller.rawHeaders ?? headers, this)
+    // A short body comes right behind its head: whoever reads it then need not wait for it.
+    queueMicrotask(() => this.#resume(Effect.succeed(head)))
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
