@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
-import { makeConnector, type TlsOptions } from "./internal/undici/Connector.ts"
+import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
 
@@ -86,11 +86,8 @@ export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange> => Lay
 
 /** Never undici's global dispatcher: Node has one of another version, which would answer. */
 const makeDispatcher = (options: UndiciOptions): Dispatcher => {
-  const { connections, dns, connect, keepAlive, tls } = {
-    ...options.timeouts,
-    connections: options.connections,
-    keepAlive: options.keepAlive
-  }
+  const { connections, keepAlive } = options
+  const { connect, dns, tls } = options.timeouts ?? {}
   const milliseconds = (duration: Duration.Input | undefined) =>
     duration === undefined ? undefined : Duration.toMillis(duration)
   const timeouts = Object.fromEntries(
@@ -98,7 +95,8 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
       ([, value]) => value !== undefined
     )
   )
-  const { pins: _, ...requestTls } = options.tls ?? {}
+  const { pins, ...tlsOptions } = options.tls ?? {}
+  const requestTls = pins === undefined ? tlsOptions : { ...tlsOptions, checkServerIdentity: pinned(pins) }
   const common = {
     connections: connections ?? null,
     pipelining: options.pipelining ?? 1,
@@ -121,11 +119,13 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   // Given with a SOCKS proxy, even empty, undici would speak TLS to it.
   const isSocks = /^socks5?:/i.test(String(proxy))
   if (isSocks) return new Socks5ProxyAgent(proxy, { ...common, requestTls })
-  const proxied = options.tls === undefined ? common : { ...common, requestTls, proxyTls: requestTls }
+  const proxied = options.tls === undefined ? common : { ...common, requestTls, proxyTls: tlsOptions }
   if (proxy !== "environment") return new ProxyAgent({ ...proxied, uri: String(proxy) })
   const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUEST_METHOD, http_proxy, https_proxy, no_proxy } = process.env
   return new EnvHttpProxyAgent({
     ...proxied,
+    // For those whom NO_PROXY names.
+    connect: connector,
     httpProxy: http_proxy ?? (REQUEST_METHOD === undefined ? (HTTP_PROXY ?? "") : ""),
     httpsProxy: https_proxy ?? HTTPS_PROXY ?? "",
     noProxy: no_proxy ?? NO_PROXY ?? ""
@@ -163,7 +163,7 @@ const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeReque
         origin,
         path: url.pathname + url.search,
         method,
-        headers: [...headers],
+        headers: lengthIsKnown(body) ? [...headers, "content-length", String(body.length)] : [...headers],
         body: bodyOf(body),
         headersTimeout: 0,
         bodyTimeout: 0
@@ -174,6 +174,9 @@ const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeReque
     reply.onResponseError(undefined, cause instanceof Error ? cause : new Error(String(cause)))
   }
 }
+
+const lengthIsKnown = (body: RequestBody | undefined): body is { readonly length: number } & RequestBody =>
+  body !== undefined && !(body instanceof Uint8Array) && body.length !== undefined
 
 const bodyOf = (body: RequestBody | undefined): Uint8Array | Readable | null => {
   if (body === undefined) return null

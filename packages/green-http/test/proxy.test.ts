@@ -103,6 +103,8 @@ describe("a proxy", () => {
       assert.strictEqual(yield* text(origin.url, { proxy: url }), "plain undefined")
       assert.strictEqual(yield* text(origin2.url, { proxy: url, tls }), "secure nothing of the proxy")
       assert.deepStrictEqual(running.seen, [`GET ${origin.url.href}`, `CONNECT ${origin2.url.host}`])
+      const pinned = yield* Effect.flip(text(origin2.url, { proxy: url, tls: { ...tls, pins: ["00:11"] } }))
+      assert.strictEqual(pinned.reason._tag === "Tls" ? pinned.reason.code : pinned.message, "PIN_MISMATCH")
     })
   )
 

@@ -68,6 +68,7 @@ describe("a request", () => {
       assert.deepStrictEqual(yield* sent("post", { body: new Uint8Array([65, 66]) }), ["POST", "AB", null, "2", null])
       const stream = Stream.make("a", "b").pipe(Stream.encodeText)
       assert.deepStrictEqual(yield* sent("post", { body: stream }), ["POST", "ab", null, null, "chunked"])
+      assert.deepStrictEqual(yield* sent("post", { body: stream, length: 2 }), ["POST", "ab", null, "2", null])
       assert.deepStrictEqual(yield* sent("delete", {}), ["DELETE", "", null, null, null])
       assert.deepStrictEqual(yield* sent("options", {}), ["OPTIONS", "", null, null, null])
       const form = new FormData()

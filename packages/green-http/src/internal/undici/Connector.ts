@@ -3,7 +3,7 @@
  */
 import * as Dns from "node:dns"
 import * as Net from "node:net"
-import type { ConnectionOptions } from "node:tls"
+import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls"
 import { buildConnector } from "undici"
 import type { HttpErrorReason, Phase } from "../../HttpError.ts"
 
@@ -111,6 +111,20 @@ export const makeConnector = (options: ConnectorOptions): buildConnector.connect
   }
 }
 
+/** The same through a tunnel, where the socket is not ours to look at: asked by `tls.connect`. */
+export const pinned =
+  (pins: ReadonlyArray<string>) =>
+  (host: string, certificate: PeerCertificate): Error | undefined =>
+    pins.includes(certificate.fingerprint256)
+      ? checkServerIdentity(host, certificate)
+      : new ConnectFailure(mismatched(certificate.fingerprint256))
+
+const mismatched = (fingerprint: string): HttpErrorReason => ({
+  _tag: "Tls",
+  code: "PIN_MISMATCH",
+  problem: `the certificate is ${fingerprint}`
+})
+
 /** Why the certificate of the socket is none of those that are expected. */
 const mismatch = (socket: Net.Socket, pins: ReadonlyArray<string>): HttpErrorReason | undefined => {
   const certificate =
@@ -119,9 +133,5 @@ const mismatch = (socket: Net.Socket, pins: ReadonlyArray<string>): HttpErrorRea
       : undefined
   const fingerprint: unknown = certificate?.fingerprint256
   if (typeof fingerprint === "string" && pins.includes(fingerprint)) return undefined
-  return {
-    _tag: "Tls",
-    code: "PIN_MISMATCH",
-    problem: typeof fingerprint === "string" ? `the certificate is ${fingerprint}` : "there is no certificate"
-  }
+  return mismatched(typeof fingerprint === "string" ? fingerprint : "not there")
 }
