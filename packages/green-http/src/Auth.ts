@@ -17,6 +17,8 @@ import * as Netrc from "./internal/auth/Netrc.ts"
 import { failure, type HttpError } from "./HttpError.ts"
 import type { ExchangeRequest, RawHeaders } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
+import { messageOf } from "./internal/messageOf.ts"
+import { isRepeatable } from "./Redirect.ts"
 
 /**
  * A way to authenticate. Made for one session, or shared by several.
@@ -107,8 +109,6 @@ export const bearerWith = (fetchToken: Effect.Effect<Secret, unknown>): Effect.E
     }
   })
 
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
 /**
  * Digest authentication (RFC 7616): MD5, SHA-256 and SHA-512-256, `auth` and `auth-int`. The first request pays a 401;
  * the nonce is kept for the next ones, until the server calls it stale or gives the next one.
@@ -120,7 +120,7 @@ export const digest = (user: string, password: Secret): Effect.Effect<Auth> =>
   Effect.sync(() => {
     let state: Digest.DigestState | undefined
     const tried = new WeakSet<ExchangeRequest>()
-    const known = ({ body }: ExchangeRequest) => (body === undefined || body instanceof Uint8Array ? body : undefined)
+    const known = ({ body }: ExchangeRequest) => (body instanceof Uint8Array ? body : undefined)
     return {
       authorize: (request) =>
         Effect.sync(() => {
@@ -135,8 +135,7 @@ export const digest = (user: string, password: Secret): Effect.Effect<Auth> =>
       challenged: (request, response) =>
         Effect.sync(() => {
           const challenges = parseChallenges(Headers.getAll(response, "www-authenticate"))
-          const isKnown = request.body === undefined || request.body instanceof Uint8Array
-          const chosen = Digest.choose(challenges, isKnown)
+          const chosen = Digest.choose(challenges, isRepeatable(request.body))
           if (chosen === undefined) return false
           const refused = tried.has(request) && !Digest.isStale(challenges) && chosen.nonce === state?.nonce
           state = chosen

@@ -21,6 +21,8 @@ import {
   type RawHeaders,
   type ResponseBody
 } from "./HttpExchange.ts"
+import { get } from "./HttpHeaders.ts"
+import { messageOf } from "./internal/messageOf.ts"
 
 /**
  * What a file has: exchanges in the order in which they ended. Bodies in Base64.
@@ -209,7 +211,7 @@ const load = (path: string): ReadonlyArray<Recorded> | string => {
     const cassette: unknown = JSON.parse(Fs.readFileSync(path, "utf8"))
     return isCassette(cassette) ? cassette.exchanges : `${path} is no cassette of version 1`
   } catch (cause) {
-    return `${path} could not be read: ${cause instanceof Error ? cause.message : String(cause)}`
+    return `${path} could not be read: ${messageOf(cause)}`
   }
 }
 
@@ -267,7 +269,7 @@ const differs = (
         return recorded.body !== body
       default: {
         const name = rule.slice("header:".length)
-        return header(recorded.headers, name) !== header(redactHeaders(request.headers, options), name)
+        return get(recorded.headers, name) !== get(redactHeaders(request.headers, options), name)
       }
     }
   })
@@ -284,11 +286,6 @@ const nearest = (
     .toSorted((a, b) => rules.indexOf(b.rule ?? "method") - rules.indexOf(a.rule ?? "method"))[0]
   if (last === undefined) return "it has no exchanges at all"
   return `the nearest, ${last.recorded.request.method} ${last.recorded.request.url}, differs in its ${last.rule}`
-}
-
-const header = (headers: RawHeaders, name: string): string | undefined => {
-  const index = headers.findIndex((field, index) => index % 2 === 0 && field.toLowerCase() === name.toLowerCase())
-  return index < 0 ? undefined : headers[index + 1]
 }
 
 const redacted = "REDACTED"

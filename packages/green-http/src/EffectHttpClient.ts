@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import * as GreenHttp from "./GreenHttp.ts"
 import type { HttpError } from "./HttpError.ts"
 import type { HttpExchange } from "./HttpExchange.ts"
+import { toPairs, without } from "./HttpHeaders.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 
 /**
@@ -98,13 +99,8 @@ const withoutBody = new Set([101, 103, 204, 205, 304])
 /** The body is pulled as the other side reads; it is discarded when that cancels, or the client aborts. */
 const toWeb = (response: HttpResponse, signal: AbortSignal): Response => {
   const { rawHeaders, status, statusText } = response
-  const headers = new Headers()
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? ""
-    // The body is as it was before it was compressed.
-    if (response.decoded && /^content-(encoding|length)$/i.test(name)) continue
-    headers.append(name, rawHeaders[index + 1] ?? "")
-  }
+  // The body is as it was before it was compressed.
+  const headers = toPairs(response.decoded ? without(rawHeaders, "content-encoding", "content-length") : rawHeaders)
   const discard = () => Effect.runFork(response.discard)
   signal.addEventListener("abort", discard, { once: true })
   const body = withoutBody.has(status) || response.method === "HEAD" ? null : Stream.toReadableStream(response.stream)

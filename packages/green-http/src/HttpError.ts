@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { messageOf } from "./internal/messageOf.ts"
 
 /**
  * What a time-out was waiting for:
@@ -124,7 +125,7 @@ const describe = (reason: HttpErrorReason): string => {
     case "Status":
       return `the status is ${reason.status}`
     case "RequestBody":
-      return `the body to be sent failed: ${reason.cause instanceof Error ? reason.cause.message : String(reason.cause)}`
+      return `the body to be sent failed: ${messageOf(reason.cause)}`
     case "Refused":
       return `refused: ${reason.problem}`
     case "Discarded":

@@ -40,8 +40,8 @@ const isPairs = (input: HeadersInput): input is Iterable<readonly [string, strin
  * @category conversions
  * @since 0.1.0
  */
-export const toPairs = (headers: RawHeaders): Array<readonly [string, string]> =>
-  headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""] as const] : []))
+export const toPairs = (headers: RawHeaders): Array<[string, string]> =>
+  headers.flatMap((name, index): Array<[string, string]> => (index % 2 === 0 ? [[name, headers[index + 1] ?? ""]] : []))
 
 /**
  * All values of a field, in order.
@@ -130,7 +130,7 @@ export const problem = (headers: RawHeaders): string | undefined => {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? ""
     const value = headers[index + 1]
-    if (!token.test(name)) return `${JSON.stringify(name)} is no name of a header`
+    if (!isToken(name)) return `${JSON.stringify(name)} is no name of a header`
     // The value may be a secret.
     if (value === undefined || !fieldValue.test(value))
       return `the value of the header ${name} has a character that it may not have`
@@ -138,5 +138,12 @@ export const problem = (headers: RawHeaders): string | undefined => {
   return undefined
 }
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/**
+ * Whether a text may be the name of a header or of a method (RFC 9110, 5.6.2).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

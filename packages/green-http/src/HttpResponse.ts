@@ -19,6 +19,7 @@ import {
   toStream
 } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
+import { messageOf } from "./internal/messageOf.ts"
 import { type Link, parse } from "./Links.ts"
 
 /**
@@ -232,7 +233,7 @@ export class Received extends Head implements HttpResponse {
     return Effect.try({
       try: read,
       catch: (cause) => {
-        const problem = `${how}: ${cause instanceof Error ? cause.message : String(cause)}`
+        const problem = `${how}: ${messageOf(cause)}`
         return this.#fail({ _tag: "Decode", problem, cause })
       }
     })

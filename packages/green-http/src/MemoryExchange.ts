@@ -15,6 +15,8 @@ import {
   type RequestBody,
   type ResponseBody
 } from "./HttpExchange.ts"
+import { toPairs } from "./HttpHeaders.ts"
+import { messageOf } from "./internal/messageOf.ts"
 
 /**
  * An application as the Fetch standard has it: a `Request` in, a `Response` out.
@@ -79,16 +81,12 @@ export const layer = (handler: FetchHandler): Layer.Layer<HttpExchange> =>
 /** What `Request` does not take is the caller's mistake. */
 const toRequest = (request: ExchangeRequest, signal: AbortSignal): Request | HttpError => {
   try {
-    const headers = new Headers()
-    for (let index = 0; index + 1 < request.headers.length; index += 2) {
-      headers.append(request.headers[index] ?? "", request.headers[index + 1] ?? "")
-    }
     const body = toBodyInit(request.body)
     const url = new URL(request.url)
     url.username = url.password = url.hash = ""
     return new Request(url, {
       method: request.method,
-      headers,
+      headers: toPairs(request.headers),
       signal,
       ...(body === undefined ? {} : { body, duplex: "half" })
     })
@@ -139,5 +137,3 @@ const read = (
     trailers: () => []
   }
 }
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

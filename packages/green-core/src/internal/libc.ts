@@ -77,7 +77,7 @@ const load = (): Libc | Missing => {
   if (process.platform !== "linux")
     return { platform, problem: "there is no epoll; waiting for descriptors needs Linux" }
   let koffi: typeof Koffi
-  let library: Koffi.LibraryHandle
+  let library: ReturnType<typeof Koffi.load>
   try {
     koffi = createRequire(import.meta.url)("koffi")
     library = koffi.load(null)

@@ -67,7 +67,6 @@ export class Session implements GreenHttp {
   /** What most requests send, to the origin of the session and to others. */
   readonly #ownHeaders: Checked
   readonly #otherHeaders: Checked
-
   readonly #bodies: OpenBodies
 
   constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
@@ -147,7 +146,7 @@ export class Session implements GreenHttp {
             ? this.#ownHeaders
             : this.#otherHeaders
           : this.#headersOf(url, options, encoded.type)
-      const problem = token.test(method) ? headers.problem : `${JSON.stringify(method)} is no method`
+      const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
       if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
       const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
       return Effect.succeed({
@@ -318,8 +317,6 @@ const withParams = (url: URL, params: RequestOptions["params"]): URL => {
 }
 
 const names = (headers: RawHeaders): ReadonlyArray<string> => headers.filter((_, index) => index % 2 === 0)
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 const withCookie = (headers: RawHeaders, cookie: string): RawHeaders => {
   const own = Headers.get(headers, "cookie")

@@ -30,6 +30,7 @@ import { PoolClosed, PoolFull, PoolOptionError } from "../PoolError.ts"
 import type { Job } from "./Job.ts"
 import { exits, toStream } from "./imap.ts"
 import { Mapping } from "./Mapping.ts"
+import { problem } from "./options.ts"
 import { isTraced, PoolMetrics, withSpan } from "./observe.ts"
 import { Rate } from "./Rate.ts"
 import * as Nest from "./Nest.ts"
@@ -174,14 +175,7 @@ export class Pool implements GreenPool<Overflow> {
       return Effect.callback<unknown, unknown>((resume) => {
         const mapping = new Mapping(input, {
           workers: this.workers,
-          work: this.#isPlain(context, options)
-            ? work
-            : (item, index) =>
-                this.#work(
-                  Effect.suspend(() => work(item, index)),
-                  context,
-                  options
-                ),
+          work: this.#isPlain(context, options) ? work : this.#itemWork(work, context, options),
           context,
           submitter: captureSubmitter(),
           priority: priorityOf(options),
@@ -301,6 +295,16 @@ export class Pool implements GreenPool<Overflow> {
     return this.#metrics === undefined ? work : this.#metrics.measure(work)
   }
 
+  /** The work for an item, which is done in its own task from the beginning. */
+  #itemWork(work: Work, context: Context.Context<never>, options: SubmitOptions | undefined): Work {
+    return (item, index) =>
+      this.#work(
+        Effect.suspend(() => work(item, index)),
+        context,
+        options
+      )
+  }
+
   /** Starts the task or queues it; answers whether there was room, or could be made. */
   #enter(job: Job, options: SubmitOptions | undefined): boolean {
     const priority = priorityOf(options)
@@ -395,21 +399,11 @@ export class Pool implements GreenPool<Overflow> {
     return Stream.unwrap(
       Effect.contextWith((context: Context.Context<unknown>) =>
         Effect.succeed(
-          exits(
-            this.workers,
-            toStream(input),
-            (item, index) =>
-              this.#work(
-                Effect.suspend(() => work(item, index)),
-                context,
-                options
-              ),
-            {
-              key: options?.key,
-              ordered: ordered || this.#current !== undefined,
-              admit: (item) => this.#await(item, options)
-            }
-          )
+          exits(this.workers, toStream(input), this.#itemWork(work, context, options), {
+            key: options?.key,
+            ordered: ordered || this.#current !== undefined,
+            admit: (item) => this.#await(item, options)
+          })
         )
       )
     )
@@ -431,24 +425,3 @@ const joined = <A, E>(
 
 /** NaN has no place in an order. */
 const priorityOf = (options: SubmitOptions | undefined): number => options?.priority || 0
-
-/** The first option that makes no sense. */
-const problem = (options: MakeOptions<Overflow>): PoolOptionError | undefined => {
-  const { capacity = 0, keyLimit = 1, maxWorkers = 1, overflow = "suspend", rate } = options
-  const wrong = (option: string, value: unknown, expected: string) => new PoolOptionError({ option, value, expected })
-  const isCount = (value: number, least: number) => value >= least && (Number.isInteger(value) || value === Infinity)
-  if (!isCount(maxWorkers, 1)) return wrong("maxWorkers", maxWorkers, "a whole number from 1 on, or Infinity")
-  if (!isCount(capacity, 0)) return wrong("capacity", capacity, "a whole number from 0 on, or Infinity")
-  if (!isCount(keyLimit, 1)) return wrong("keyLimit", keyLimit, "a whole number from 1 on, or Infinity")
-  if (!overflows.includes(overflow)) return wrong("overflow", overflow, `one of ${overflows.join(", ")}`)
-  if (rate === undefined) return undefined
-  if (!Number.isInteger(rate.limit) || rate.limit < 1)
-    return wrong("rate.limit", rate.limit, "a whole number from 1 on")
-  const interval = Duration.fromInput(rate.interval)
-  if (interval._tag === "None" || !(Duration.toMillis(interval.value) > 0) || !Duration.isFinite(interval.value)) {
-    return wrong("rate.interval", rate.interval, "a duration above zero")
-  }
-  return undefined
-}
-
-const overflows: ReadonlyArray<string> = ["suspend", "fail", "drop-oldest"] satisfies ReadonlyArray<Overflow>

@@ -161,7 +161,7 @@ export class Workers {
   /** Puts a queued job behind those of the priority; answers whether it was queued. */
   setPriority(job: Job, priority: number): boolean {
     const lane = job.lane
-    if (lane === undefined || lane.queue === this.#working) return false
+    if (lane === undefined || !this.#isQueued(job)) return false
     lane.queue.remove(job, lane)
     job.order = this.#order++
     // Who is next of its key may be another one by that: this one, or one that waits behind it.
