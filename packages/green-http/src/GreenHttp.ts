@@ -16,9 +16,9 @@ import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
-import { PromiseSession } from "./internal/PromiseSession.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
-import type { PromiseResponse } from "./PromiseResponse.ts"
+import { verbs } from "./internal/verbs.ts"
+import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
 
 /**
@@ -198,10 +198,21 @@ export function make(
       (bodies) => Effect.sync(() => bodies.end())
     )
     const session = new Session(exchange, options, base, bodies)
-    return options.green === false
-      ? new PromiseSession(session, Effect.runPromiseWith(yield* Effect.context()))
-      : session
+    if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
+    const request: GreenHttp["request"] = (method, url, options = {}) =>
+      Effect.withFiber((fiber) => session.ask(method, url, options, fiber))
+    return { green: true, cookies: session.cookies, request, ...verbs(request) } as const
   })
+}
+
+/** No fiber of the caller outlives the head: nobody but the session answers for the bodies. */
+const promising = (session: Session, run: RunPromise): PromiseHttp => {
+  const request: PromiseHttp["request"] = async (method, url, options = {}) => {
+    const { signal } = options
+    const response = await run(session.ask(method, url, options, undefined), signal === undefined ? {} : { signal })
+    return new PromiseResponse(response, run)
+  }
+  return { green: false, cookies: session.cookies, request, ...verbs(request) }
 }
 
 /**

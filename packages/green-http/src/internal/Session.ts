@@ -8,7 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import { type Auth, basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
-import type { GreenHttp, RequestOptions, SessionOptions, Timeouts, Verb } from "../GreenHttp.ts"
+import type { RequestOptions, SessionOptions, Timeouts } from "../GreenHttp.ts"
 import { failure, type HttpError } from "../HttpError.ts"
 import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
@@ -57,8 +57,7 @@ interface Checked {
   readonly problem: string | undefined
 }
 
-export class Session implements GreenHttp {
-  readonly green = true
+export class Session {
   readonly cookies: Cookies.Cookies | undefined
   readonly #exchange: Exchange
   readonly #options: SessionOptions
@@ -78,18 +77,6 @@ export class Session implements GreenHttp {
     this.#headers = Headers.toRaw(options.headers)
     this.#ownHeaders = this.#checked(this.#headers)
     this.#otherHeaders = this.#checked([])
-  }
-
-  readonly get: Verb = (url, options) => this.request("GET", url, options)
-  readonly head: Verb = (url, options) => this.request("HEAD", url, options)
-  readonly post: Verb = (url, options) => this.request("POST", url, options)
-  readonly put: Verb = (url, options) => this.request("PUT", url, options)
-  readonly patch: Verb = (url, options) => this.request("PATCH", url, options)
-  readonly delete: Verb = (url, options) => this.request("DELETE", url, options)
-  readonly options: Verb = (url, options) => this.request("OPTIONS", url, options)
-
-  request(method: string, url: string | URL, options: RequestOptions = {}): Effect.Effect<HttpResponse, HttpError> {
-    return Effect.withFiber((fiber) => this.ask(method, url, options, fiber))
   }
 
   /** The body is let go when the fiber fails, if there is one to read it. */
