@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
 import type * as Cookies from "./Cookies.ts"
-import type { HttpError } from "./HttpError.ts"
+import { HttpError } from "./HttpError.ts"
 import { type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
 import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
@@ -192,7 +192,8 @@ export function make(
 ): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
   return Effect.gen(function* () {
     const { exchange } = yield* HttpExchange
-    const base = options.baseUrl === undefined ? undefined : yield* parseUrl("GET", options.baseUrl, undefined)
+    const base = options.baseUrl === undefined ? undefined : parseUrl("GET", options.baseUrl, undefined)
+    if (base instanceof HttpError) return yield* Effect.fail(base)
     const bodies = yield* Effect.acquireRelease(
       Effect.sync(() => new OpenBodies()),
       (bodies) => Effect.sync(() => bodies.end())

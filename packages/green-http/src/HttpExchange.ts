@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "./HttpError.ts"
+import { WholeBody } from "./internal/body/WholeBody.ts"
 
 /**
  * Header fields as they are on the wire: name, value, name, value. Names in any case, duplicates kept.
@@ -75,6 +76,11 @@ export interface ResponseBody {
   readonly discard: Effect.Effect<void>
   /** What came after the body; empty before its end. */
   readonly trailers: () => RawHeaders
+  /**
+   * All that is left, if its end is here already: then it has been pulled to the end, and nobody had to wait. `undefined`
+   * if not, and nothing has happened. A handler that cannot tell leaves it out.
+   */
+  readonly take?: () => ReadonlyArray<Uint8Array> | undefined
 }
 
 /**
@@ -88,6 +94,8 @@ export interface ExchangeResponse {
   readonly statusText: string
   readonly headers: RawHeaders
   readonly body: ResponseBody
+  /** Whether there is a field of this name, in lower case: for handlers that know it before `headers` is made. */
+  readonly has?: (name: string) => boolean
 }
 
 /**
@@ -133,23 +141,8 @@ export class HttpExchange extends Context.Service<HttpExchange, { readonly excha
    * @since 0.1.0
    */
   static response(status: number, headers: RawHeaders, bytes?: Uint8Array, statusText = ""): ExchangeResponse {
-    let rest = bytes === undefined || bytes.byteLength === 0 ? undefined : bytes
-    return {
-      status,
-      statusText,
-      headers,
-      body: {
-        pull: Effect.sync(() => {
-          const chunk = rest
-          rest = undefined
-          return chunk === undefined ? undefined : [chunk]
-        }),
-        discard: Effect.sync(() => {
-          rest = undefined
-        }),
-        trailers: () => []
-      }
-    }
+    const body = new WholeBody(bytes === undefined || bytes.byteLength === 0 ? [] : [bytes], [])
+    return { status, statusText, headers, body }
   }
 
   /**

@@ -73,6 +73,17 @@ export const get = (headers: RawHeaders, name: string): string | undefined => {
 }
 
 /**
+ * Whether a message has a field of this name, in lower case.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const has = (
+  message: { readonly headers: RawHeaders; readonly has?: (name: string) => boolean },
+  name: string
+): boolean => message.has?.(name) ?? get(message.headers, name) !== undefined
+
+/**
  * The fields without those of these names.
  *
  * @category combinators

@@ -151,13 +151,13 @@ export class Received extends Head implements HttpResponse {
   get bytes(): Effect.Effect<Uint8Array, HttpError> {
     return Effect.suspend(() => {
       if (this.#bytes !== undefined) return this.#bytes
-      const collected = Effect.tap(this.#collect(), (bytes) =>
+      const taken = this.#body.take?.()
+      if (taken !== undefined) return (this.#bytes = this.#join(taken, sizeOf(taken)))
+      return (this.#bytes = Effect.tap(this.#collect(), (bytes) =>
         Effect.sync(() => {
           this.#bytes = Effect.succeed(bytes)
         })
-      )
-      this.#bytes = collected
-      return collected
+      ))
     })
   }
 
@@ -217,16 +217,18 @@ export class Received extends Head implements HttpResponse {
     const chunks: Array<Uint8Array> = []
     let size = 0
     const more: Effect.Effect<Uint8Array, HttpError> = Effect.flatMap(this.#body.pull, (pulled) => {
-      if (pulled === undefined)
-        return Effect.succeed(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
-      for (const chunk of pulled) size += chunk.byteLength
-      if (size > this.#maxBytes) {
-        return Effect.andThen(this.discard, Effect.fail(this.#fail({ _tag: "TooLarge", limit: this.#maxBytes })))
-      }
+      if (pulled === undefined) return this.#join(chunks, size)
       chunks.push(...pulled)
-      return more
+      size += sizeOf(pulled)
+      return size > this.#maxBytes ? Effect.andThen(this.discard, this.#join(chunks, size)) : more
     })
     return Effect.onInterrupt(more, () => this.discard)
+  }
+
+  #join(chunks: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<Uint8Array, HttpError> {
+    if (size > this.#maxBytes) return Effect.fail(this.#fail({ _tag: "TooLarge", limit: this.#maxBytes }))
+    const [first] = chunks
+    return Effect.succeed(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size))
   }
 
   #attempt<A>(how: string, read: () => A): Effect.Effect<A, HttpError> {
@@ -242,6 +244,12 @@ export class Received extends Head implements HttpResponse {
   #fail(reason: HttpErrorReason): HttpError {
     return failure(this.#at, reason)
   }
+}
+
+const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number => {
+  let size = 0
+  for (const chunk of chunks) size += chunk.byteLength
+  return size
 }
 
 /** The byte order mark says it for sure; then the header. */

@@ -6,12 +6,21 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
-import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
+import type { HttpError } from "./HttpError.ts"
+import {
+  type Exchange,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  HttpExchange,
+  type RequestBody
+} from "./HttpExchange.ts"
+import { type Target, targetOf } from "./internal/target.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
@@ -134,34 +143,46 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
 
 const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
   const turns = new Turns()
-  const exchange: Exchange = (request) =>
-    Effect.withFiber((fiber) =>
-      Effect.callback((resume) => {
-        const clock = fiber.getRef(Clock.Clock)
-        const timer: Timer = (milliseconds, ring) => {
-          const alarm = Effect.runForkWith(fiber.context)(
-            Effect.flatMap(clock.sleep(Duration.millis(milliseconds)), () => Effect.sync(ring))
-          )
-          return () => alarm.interruptUnsafe()
-        }
-        const { origin } = request.url
-        const reply = new Reply(request, timer, () => turns.ended(origin), resume)
-        turns.dispatch(origin, () => {
-          if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
-        })
-        return Effect.sync(() => reply.abandon())
+  const exchange = (request: ExchangeRequest, timer: Timer) =>
+    Effect.callback<ExchangeResponse, HttpError>((resume) => {
+      const target = targetOf(request.url)
+      const turn = turns.of(target.origin)
+      const reply = new Reply(request, timer, turn, resume)
+      turn.dispatch(() => {
+        if (!reply.isOver) dispatch(dispatcher, target, request, reply)
       })
-    )
-  return { exchange }
+      return Effect.sync(() => reply.abandon())
+    })
+  return {
+    exchange: (request) =>
+      request.timeouts === undefined
+        ? exchange(request, realTimer)
+        : Effect.withFiber((fiber) => exchange(request, timerOf(fiber)))
+  }
 }
 
-const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {
-  const { body, headers, method, url } = request
+/** By the clock of the fiber. */
+const timerOf =
+  (fiber: Fiber.Fiber<unknown, unknown>): Timer =>
+  (milliseconds, ring) => {
+    const asleep = fiber.getRef(Clock.Clock).sleep(Duration.millis(milliseconds))
+    const alarm = Effect.runForkWith(fiber.context)(Effect.andThen(asleep, Effect.sync(ring)))
+    return () => alarm.interruptUnsafe()
+  }
+
+/** Without time-outs only the rest of a body is timed that nobody wants: a matter of the network, not of the caller. */
+const realTimer: Timer = (milliseconds, ring) => {
+  const timeout = setTimeout(ring, milliseconds)
+  return () => clearTimeout(timeout)
+}
+
+const dispatch = (dispatcher: Dispatcher, { origin, path }: Target, request: ExchangeRequest, reply: Reply): void => {
+  const { body, headers, method } = request
   try {
     dispatcher.dispatch(
       {
         origin,
-        path: url.pathname + url.search,
+        path,
         method,
         headers: lengthIsKnown(body) ? [...headers, "content-length", String(body.length)] : [...headers],
         body: bodyOf(body),

@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import { type Auth, basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
 import type { RequestOptions, SessionOptions, Timeouts } from "../GreenHttp.ts"
-import { failure, type HttpError } from "../HttpError.ts"
+import { failure, HttpError } from "../HttpError.ts"
 import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
@@ -18,15 +18,16 @@ import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
+import { targetOf } from "./target.ts"
 import { traced } from "./tracing.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
-export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
+export const parseUrl = (method: string, value: string | URL, base: URL | undefined): URL | HttpError => {
   // A URL that is given is its giver's, who may change it.
   const text = typeof value === "string" ? value : value.href
   const isWhole = base === undefined || typeof value !== "string"
   const known = isWhole ? parsed.get(text) : undefined
-  if (known !== undefined) return Effect.succeed(known)
+  if (known !== undefined) return known
   const url = URL.parse(text, base)
   const problem =
     url === null
@@ -38,13 +39,13 @@ export const parseUrl = (method: string, value: string | URL, base: URL | undefi
         : `its scheme is ${url.protocol}`
   if (url === null || problem !== undefined) {
     const reason = { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" } as const
-    return Effect.fail(failure({ method, url: value }, reason))
+    return failure({ method, url: value }, reason)
   }
   if (isWhole) {
     if (parsed.size >= mostParsed) parsed.clear()
     parsed.set(text, url)
   }
-  return Effect.succeed(url)
+  return url
 }
 
 /** Absolute URLs are asked again and again, and parsed once. */
@@ -61,6 +62,7 @@ export class Session {
   readonly cookies: Cookies.Cookies | undefined
   readonly #exchange: Exchange
   readonly #options: SessionOptions
+  readonly #timeouts: ExchangeRequest["timeouts"]
   readonly #base: URL | undefined
   readonly #headers: RawHeaders
   /** What most requests send, to the origin of the session and to others. */
@@ -72,6 +74,7 @@ export class Session {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
     this.#exchange = traced(exchange)
     this.#options = options
+    this.#timeouts = milliseconds(options.timeouts ?? {})
     this.#base = base
     this.#bodies = bodies
     this.#headers = Headers.toRaw(options.headers)
@@ -86,13 +89,7 @@ export class Session {
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
-    const performed = Effect.flatMap(parseUrl(method, to, this.#base), (url) => {
-      if (url.username === "" && url.password === "") return this.#ask(method, url, options, reader)
-      const shown = new URL(url)
-      shown.username = shown.password = ""
-      const auth = basic(decode(url.username), decode(url.password))
-      return this.#ask(method, shown, { auth, ...options }, reader)
-    })
+    const performed = this.#ask(method, parseUrl(method, to, this.#base), options, reader)
     const total = options.timeouts?.total ?? this.#options.timeouts?.total
     if (total === undefined) return performed
     return Effect.timeoutOrElse(performed, {
@@ -106,44 +103,51 @@ export class Session {
 
   #ask(
     method: string,
-    url: URL,
+    url: URL | HttpError,
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
-    return Effect.flatMap(this.#prepare(method, url, options), (request) => this.#perform(request, options, reader))
+    if (url instanceof HttpError) return Effect.fail(url)
+    if (url.username !== "" || url.password !== "") {
+      const shown = new URL(url)
+      shown.username = shown.password = ""
+      const auth = basic(decode(url.username), decode(url.password))
+      return this.#ask(method, shown, { auth, ...options }, reader)
+    }
+    const request = this.#prepare(method, url, options)
+    return request instanceof HttpError ? Effect.fail(request) : this.#perform(request, options, reader)
   }
 
   /** Whether the session's own headers, auth and cookies may go there. */
   #isOwn(url: URL): boolean {
-    return this.#base === undefined || url.origin === this.#base.origin
+    return this.#base === undefined || targetOf(url).origin === targetOf(this.#base).origin
   }
 
-  #prepare(method: string, to: URL, options: RequestOptions): Effect.Effect<ExchangeRequest, HttpError> {
-    return Effect.suspend(() => {
-      const url = withParams(to, options.params)
-      let encoded: ReturnType<typeof encode>
-      try {
-        encoded = encode(options, { method, url })
-      } catch (cause) {
-        return Effect.fail(failure({ method, url }, { _tag: "RequestBody", cause }))
-      }
-      const headers =
-        options.headers === undefined && encoded.type === undefined
-          ? this.#isOwn(url)
-            ? this.#ownHeaders
-            : this.#otherHeaders
-          : this.#headersOf(url, options, encoded.type)
-      const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
-      if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
-      const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
-      return Effect.succeed({
-        method,
-        url,
-        headers: headers.fields,
-        ...(encoded.body === undefined ? {} : { body: encoded.body }),
-        ...(timeouts === undefined ? {} : { timeouts })
-      })
-    })
+  #prepare(method: string, to: URL, options: RequestOptions): ExchangeRequest | HttpError {
+    const url = withParams(to, options.params)
+    let encoded: ReturnType<typeof encode>
+    try {
+      encoded = encode(options, { method, url })
+    } catch (cause) {
+      return failure({ method, url }, { _tag: "RequestBody", cause })
+    }
+    const headers =
+      options.headers === undefined && encoded.type === undefined
+        ? this.#isOwn(url)
+          ? this.#ownHeaders
+          : this.#otherHeaders
+        : this.#headersOf(url, options, encoded.type)
+    const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
+    if (problem !== undefined) return failure({ method, url }, { _tag: "InvalidRequest", problem })
+    const timeouts =
+      options.timeouts === undefined ? this.#timeouts : milliseconds({ ...this.#options.timeouts, ...options.timeouts })
+    return {
+      method,
+      url,
+      headers: headers.fields,
+      ...(encoded.body === undefined ? undefined : { body: encoded.body }),
+      ...(timeouts === undefined ? undefined : { timeouts })
+    }
   }
 
   #headersOf(url: URL, options: RequestOptions, type: string | undefined): Checked {
@@ -163,39 +167,36 @@ export class Session {
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
-    return Effect.suspend(() => {
-      const started = performance.now()
-      const limit = options.redirects ?? this.#options.redirects ?? 20
-      const history: Array<ResponseHead> = []
-      const auth =
-        options.auth === false ? undefined : (options.auth ?? (this.#isOwn(first.url) ? this.#options.auth : undefined))
+    const started = performance.now()
+    const limit = options.redirects ?? this.#options.redirects ?? 20
+    const history: Array<ResponseHead> = []
+    const auth =
+      options.auth === false ? undefined : (options.auth ?? (this.#isOwn(first.url) ? this.#options.auth : undefined))
+    const retry = options.retry ?? this.#options.retry ?? false
 
-      const retry = options.retry ?? this.#options.retry ?? false
-
-      const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
-        Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry), (response) => {
-          const elapsed = performance.now() - started
-          const next = limit === 0 ? undefined : Redirect.next(request, response)
-          if (next === undefined || next._tag === "Impossible") {
-            return this.#receive(reader, request, response, history, elapsed, options)
-          }
-          if (history.length >= limit) {
-            return Effect.andThen(
-              response.body.discard,
-              Effect.fail(failure(request, { _tag: "TooManyRedirects", limit }))
-            )
-          }
-          const head = new Head(request, response, elapsed)
-          history.push(head)
-          const onward = this.#isOwn(next.request.url) ? next.request : this.#withoutOwnHeaders(next.request, options)
-          const told = this.#options.hooks?.redirect?.(head, onward) ?? Effect.void
+    const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
+      Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry), (response) => {
+        const elapsed = performance.now() - started
+        const next = limit === 0 ? undefined : Redirect.next(request, response)
+        if (next === undefined || next._tag === "Impossible") {
+          return Effect.succeed(this.#receive(reader, request, response, history, elapsed, options))
+        }
+        if (history.length >= limit) {
           return Effect.andThen(
-            Effect.andThen(response.body.discard, told),
-            follow(onward, authentic && !next.crossOrigin)
+            response.body.discard,
+            Effect.fail(failure(request, { _tag: "TooManyRedirects", limit }))
           )
-        })
-      return follow(first, true)
-    })
+        }
+        const head = new Head(request, response, elapsed)
+        history.push(head)
+        const onward = this.#isOwn(next.request.url) ? next.request : this.#withoutOwnHeaders(next.request, options)
+        const told = this.#options.hooks?.redirect?.(head, onward) ?? Effect.void
+        return Effect.andThen(
+          Effect.andThen(response.body.discard, told),
+          follow(onward, authentic && !next.crossOrigin)
+        )
+      })
+    return follow(first, true)
   }
 
   /** What the session adds is for its own origin, also when it is left by a redirect. */
@@ -210,8 +211,9 @@ export class Session {
     auth: Auth | undefined,
     retry: Retry | false
   ): Effect.Effect<ExchangeResponse, HttpError> {
-    const own = Headers.get(request.headers, "authorization") !== undefined
-    if (auth === undefined || own) return this.#sendRetrying(request, request, retry)
+    if (auth === undefined || Headers.get(request.headers, "authorization") !== undefined) {
+      return this.#sendRetrying(request, request, retry)
+    }
     const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
       Effect.flatMap(auth.authorize(request), (authorization) => {
         const headers =
@@ -256,12 +258,15 @@ export class Session {
     const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
     let sent = this.#exchange(withCookies)
     if (hooks?.request !== undefined) sent = Effect.andThen(hooks.request(asked), sent)
-    if (jar === undefined && hooks?.response === undefined) return sent
-    const started = performance.now()
+    const tell = hooks?.response
+    if (jar === undefined && tell === undefined) return sent
+    const started = tell === undefined ? 0 : performance.now()
     return Effect.flatMap(sent, (response) => {
-      if (jar !== undefined && this.#isOwn(request.url)) jar.store(request.url, response.headers)
-      const told = hooks?.response?.(new Head(asked, response, performance.now() - started), asked)
-      return told === undefined ? Effect.succeed(response) : Effect.as(told, response)
+      if (jar !== undefined && Headers.has(response, "set-cookie") && this.#isOwn(request.url)) {
+        jar.store(request.url, response.headers)
+      }
+      if (tell === undefined) return Effect.succeed(response)
+      return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), response)
     })
   }
 
@@ -272,17 +277,15 @@ export class Session {
     history: ReadonlyArray<ResponseHead>,
     elapsed: number,
     options: RequestOptions
-  ): Effect.Effect<HttpResponse> {
-    return Effect.sync(() => {
-      const coding = this.#options.decompress === false ? undefined : Headers.get(response.headers, "content-encoding")
-      const inflated =
-        coding === undefined || request.method === "HEAD"
-          ? undefined
-          : decompress(response.body, coding, (reason) => failure(request, reason))
-      const body = this.#bodies.own(request, inflated ?? response.body, reader)
-      const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
-      return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
-    })
+  ): HttpResponse {
+    const isCoded =
+      this.#options.decompress !== false && request.method !== "HEAD" && Headers.has(response, "content-encoding")
+    const coding = isCoded ? Headers.get(response.headers, "content-encoding") : undefined
+    const inflated =
+      coding === undefined ? undefined : decompress(response.body, coding, (reason) => failure(request, reason))
+    const body = this.#bodies.own(request, inflated ?? response.body, reader)
+    const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
+    return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
   }
 }
 

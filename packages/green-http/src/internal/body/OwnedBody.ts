@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { failure, type HttpError } from "../../HttpError.ts"
 import type { ExchangeRequest, ResponseBody } from "../../HttpExchange.ts"
+import { WholeBody } from "./WholeBody.ts"
 
 /** What those who answer for a body keep of it: not the response, or nobody could see that it is forgotten. */
 interface Claim {
@@ -30,9 +31,12 @@ export class OpenBodies {
 
   /**
    * The body, owned. The fiber that has asked for it may not live to read it: if it fails or is interrupted, the body is
-   * discarded at once. If it succeeds, somebody else may have the response.
+   * discarded at once. If it succeeds, somebody else may have the response. A body that is here to its end holds nothing,
+   * and nobody need answer for it.
    */
   own(request: ExchangeRequest, body: ResponseBody, fiber: Fiber.Fiber<unknown, unknown> | undefined): ResponseBody {
+    const whole = body.take?.()
+    if (whole !== undefined) return new WholeBody(whole, body.trailers())
     const claim: Claim = { body, state: "open", disown: () => {} }
     const owned = new OwnedBody(request, claim)
     const disown = fiber?.addObserver((exit) => {
@@ -101,6 +105,16 @@ class OwnedBody implements ResponseBody {
         })
       )
     })
+  }
+
+  take(): ReadonlyArray<Uint8Array> | undefined {
+    const claim = this.#claim
+    const taken = claim.state === "open" ? claim.body.take?.() : undefined
+    if (taken !== undefined) {
+      claim.state = "read"
+      claim.disown()
+    }
+    return taken
   }
 
   get discard(): Effect.Effect<void> {

@@ -7,6 +7,7 @@ import type { Dispatcher } from "undici"
 import { failure, type HttpError, type HttpErrorReason, type Phase } from "../../HttpError.ts"
 import type { ExchangeRequest, ExchangeResponse, RawHeaders, ResponseBody } from "../../HttpExchange.ts"
 import { reasonOf } from "./errors.ts"
+import type { Turn } from "./Turns.ts"
 
 /** So many bytes are read ahead of the caller. */
 const readAhead = 64 * 1024
@@ -19,11 +20,13 @@ type Chunks = NonEmptyReadonlyArray<Uint8Array> | undefined
 /** Calls back after so many milliseconds, by the clock of the caller, unless it is taken back. */
 export type Timer = (milliseconds: number, ring: () => void) => () => void
 
+type Resume<A> = (outcome: Effect.Effect<A, HttpError>) => void
+
 export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   readonly #request: ExchangeRequest
   readonly #timer: Timer
-  #ended: (() => void) | undefined
-  readonly #resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
+  #turn: Turn | undefined
+  readonly #resume: Resume<ExchangeResponse>
   #controller: Dispatcher.DispatchController | undefined
   #chunks: Array<Uint8Array> = []
   #buffered = 0
@@ -34,19 +37,14 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   #failure: HttpError | undefined
   /** Who waits for the end of what is discarded. */
   #discarded: Array<() => void> | undefined
-  #pulled: ((outcome: Effect.Effect<Chunks, HttpError>) => void) | undefined
+  #pulled: Resume<Chunks> | undefined
   #trailers: RawHeaders = []
   #stopTimer: (() => void) | undefined
 
-  constructor(
-    request: ExchangeRequest,
-    timer: Timer,
-    ended: () => void,
-    resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
-  ) {
+  constructor(request: ExchangeRequest, timer: Timer, turn: Turn, resume: Resume<ExchangeResponse>) {
     this.#request = request
     this.#timer = timer
-    this.#ended = ended
+    this.#turn = turn
     this.#resume = resume
     if (request.timeouts !== undefined) this.#watch("connection", request.timeouts.connection)
   }
@@ -72,7 +70,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     const length = headers["content-length"]
     if (typeof length === "string") this.#left = Number(length)
     if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
-    const head = new Head(status, statusText, controller.rawHeaders ?? headers, this)
+    const head = new Head(status, statusText, controller.rawHeaders ?? headers, headers, this)
     // A short body comes right behind its head: whoever reads it then need not wait for it.
     queueMicrotask(() => this.#resume(Effect.succeed(head)))
   }
@@ -101,7 +99,8 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     this.#stopTimer?.()
     this.#state = "ended"
-    this.#trailers = toRaw(controller.rawTrailers ?? [])
+    const trailers = controller.rawTrailers
+    if (trailers != null) this.#trailers = toRaw(trailers)
     this.#tellEnd()
     this.#give(Effect.succeed(undefined))
     this.#discarded?.forEach((done) => done())
@@ -122,52 +121,65 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     this.#abort({ _tag: "Closed" })
   }
 
-  readonly pull: Effect.Effect<Chunks, HttpError> = Effect.callback<Chunks, HttpError>((resume) => {
-    if (this.#chunks.length > 0) {
-      const [first, ...rest] = this.#chunks
-      this.#chunks = []
-      this.#buffered = 0
-      if (this.#controller?.paused === true) {
-        if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
-        this.#controller.resume()
-      }
-      resume(first === undefined ? Effect.succeed(undefined) : Effect.succeed([first, ...rest]))
-    } else if (this.#failure !== undefined) resume(Effect.fail(this.#failure))
-    else if (this.#state === "ended") resume(Effect.succeed(undefined))
-    else {
-      this.#pulled = resume
-      return Effect.sync(() => {
-        this.#pulled = undefined
-      })
-    }
-    return undefined
-  })
-
-  readonly discard: Effect.Effect<void> = Effect.callback((resume) => {
+  take(): ReadonlyArray<Uint8Array> | undefined {
+    if (this.#state !== "ended") return undefined
+    const chunks = this.#chunks
     this.#chunks = []
-    if (this.#state === "ended" || this.#state === "failed") {
-      resume(Effect.void)
-      return
-    }
-    const first = this.#discarded === undefined
-    const waiting = (this.#discarded ??= [])
-    waiting.push(() => resume(Effect.void))
-    if (!first) return
-    this.#stopTimer?.()
-    if (this.#left > worthReading) {
-      this.#abort({ _tag: "Closed" })
-      return
-    }
-    this.#stopTimer = this.#timer(worthWaiting, () => this.#abort({ _tag: "Closed" }))
-    if (this.#controller?.paused === true) this.#controller.resume()
-  })
+    return chunks
+  }
 
-  readonly trailers = (): RawHeaders => this.#trailers
+  get pull(): Effect.Effect<Chunks, HttpError> {
+    return Effect.callback((resume) => {
+      const [first, ...rest] = this.#chunks
+      if (first !== undefined) {
+        this.#chunks = []
+        this.#buffered = 0
+        if (this.#controller?.paused === true) {
+          if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
+          this.#controller.resume()
+        }
+        resume(Effect.succeed([first, ...rest]))
+      } else if (this.#failure !== undefined) resume(Effect.fail(this.#failure))
+      else if (this.#state === "ended") resume(Effect.succeed(undefined))
+      else {
+        this.#pulled = resume
+        return Effect.sync(() => {
+          this.#pulled = undefined
+        })
+      }
+      return undefined
+    })
+  }
+
+  get discard(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      this.#chunks = []
+      if (this.#state === "ended" || this.#state === "failed") {
+        resume(Effect.void)
+        return
+      }
+      const first = this.#discarded === undefined
+      const waiting = (this.#discarded ??= [])
+      waiting.push(() => resume(Effect.void))
+      if (!first) return
+      this.#stopTimer?.()
+      if (this.#left > worthReading) {
+        this.#abort({ _tag: "Closed" })
+        return
+      }
+      this.#stopTimer = this.#timer(worthWaiting, () => this.#abort({ _tag: "Closed" }))
+      if (this.#controller?.paused === true) this.#controller.resume()
+    })
+  }
+
+  get trailers(): () => RawHeaders {
+    return () => this.#trailers
+  }
 
   #tellEnd(): void {
-    const ended = this.#ended
-    this.#ended = undefined
-    ended?.()
+    const turn = this.#turn
+    this.#turn = undefined
+    turn?.ended()
   }
 
   #watch(phase: Phase, milliseconds: number | undefined): void {
@@ -202,23 +214,35 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   }
 }
 
-/** The headers stay as they came until somebody reads them. */
+/** The headers stay as they came until somebody reads them; undici has looked at them already. */
 class Head implements ExchangeResponse {
   readonly status: number
   readonly statusText: string
   readonly body: ResponseBody
-  #received: Received
+  readonly #received: Received
+  readonly #byName: Readonly<Record<string, unknown>>
   #headers: RawHeaders | undefined
 
-  constructor(status: number, statusText: string, received: Received, body: ResponseBody) {
+  constructor(
+    status: number,
+    statusText: string,
+    received: Received,
+    byName: Readonly<Record<string, unknown>>,
+    body: ResponseBody
+  ) {
     this.status = status
     this.statusText = statusText
     this.body = body
     this.#received = received
+    this.#byName = byName
   }
 
   get headers(): RawHeaders {
     return (this.#headers ??= toRaw(this.#received))
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#byName, name)
   }
 }
 

@@ -8,32 +8,44 @@
 export class Turns {
   readonly #origins = new Map<string, Turn>()
 
-  dispatch(origin: string, f: () => void): void {
+  /** That of an origin; it is kept while somebody is on the way there. */
+  of(origin: string): Turn {
     let turn = this.#origins.get(origin)
-    if (turn === undefined) this.#origins.set(origin, (turn = new Turn()))
-    if (turn.active++ > 0 || turn.waiting === undefined) f()
-    else turn.waiting.push(f)
-  }
-
-  /** A response has ended, or there will be none. */
-  ended(origin: string): void {
-    const turn = this.#origins.get(origin)
-    if (turn === undefined || --turn.active > 0 || turn.waiting !== undefined) return
-    turn.waiting = []
-    // undici schedules its own after we return, and tells in a microtask after that.
-    queueMicrotask(() => setImmediate(() => this.#next(origin, turn)))
-  }
-
-  #next(origin: string, turn: Turn): void {
-    const waiting = turn.waiting
-    turn.waiting = undefined
-    if (turn.active === 0) this.#origins.delete(origin)
-    waiting?.forEach((f) => f())
+    if (turn === undefined) {
+      turn = new Turn(() => this.#origins.delete(origin))
+      this.#origins.set(origin, turn)
+    }
+    return turn
   }
 }
 
-class Turn {
+export class Turn {
+  readonly #forget: () => void
   /** How many have been dispatched, or wait to be, and have not ended. */
-  active = 0
-  waiting: Array<() => void> | undefined
+  #active = 0
+  #waiting: Array<() => void> | undefined
+
+  constructor(forget: () => void) {
+    this.#forget = forget
+  }
+
+  dispatch(f: () => void): void {
+    if (this.#active++ > 0 || this.#waiting === undefined) f()
+    else this.#waiting.push(f)
+  }
+
+  /** A response has ended, or there will be none. */
+  ended(): void {
+    if (--this.#active > 0 || this.#waiting !== undefined) return
+    this.#waiting = []
+    // undici schedules its own after we return, and tells in a microtask after that.
+    queueMicrotask(() => setImmediate(() => this.#next()))
+  }
+
+  #next(): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (this.#active === 0) this.#forget()
+    waiting?.forEach((f) => f())
+  }
 }
