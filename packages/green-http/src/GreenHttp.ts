@@ -200,17 +200,16 @@ export function make(
     )
     const session = new Session(exchange, options, base, bodies)
     if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
-    const request: GreenHttp["request"] = (method, url, options = {}) =>
-      Effect.withFiber((fiber) => session.ask(method, url, options, fiber))
+    const request: GreenHttp["request"] = (method, url, options = {}) => session.ask(method, url, options)
     return { green: true, cookies: session.cookies, request, ...verbs(request) } as const
   })
 }
 
-/** No fiber of the caller outlives the head: nobody but the session answers for the bodies. */
+/** The fiber ends with the head: then nobody but the session answers for the body. */
 const promising = (session: Session, run: RunPromise): PromiseHttp => {
   const request: PromiseHttp["request"] = async (method, url, options = {}) => {
     const { signal } = options
-    const response = await run(session.ask(method, url, options, undefined), signal === undefined ? {} : { signal })
+    const response = await run(session.ask(method, url, options), signal === undefined ? {} : { signal })
     return new PromiseResponse(response, run)
   }
   return { green: false, cookies: session.cookies, request, ...verbs(request) }

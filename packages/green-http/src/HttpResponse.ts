@@ -83,17 +83,21 @@ export interface HttpResponse extends ResponseHead {
 export class Head implements ResponseHead {
   readonly status: number
   readonly statusText: string
-  readonly rawHeaders: RawHeaders
   readonly elapsed: number
   readonly #request: ExchangeRequest
+  readonly #response: ExchangeResponse
   #headers: Readonly<Record<string, string>> | undefined
 
   constructor(request: ExchangeRequest, response: ExchangeResponse, elapsed: number) {
     this.status = response.status
     this.statusText = response.statusText
-    this.rawHeaders = response.headers
     this.elapsed = elapsed
     this.#request = request
+    this.#response = response
+  }
+
+  get rawHeaders(): RawHeaders {
+    return this.#response.headers
   }
 
   get ok(): boolean {

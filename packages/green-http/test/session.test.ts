@@ -226,6 +226,25 @@ describe("a body", () => {
     }).pipe(over)
   )
 
+  it.live("is let go when the fiber is interrupted, or out of time, while a hook looks at the head", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.write(Buffer.alloc(1_000_000))
+      })
+      const seen = yield* Deferred.make<void>()
+      const hooks = { response: () => Effect.andThen(Deferred.succeed(seen, undefined), Effect.never) }
+      const http = yield* GreenHttp.make({ baseUrl: server.url, hooks })
+      const fiber = yield* Effect.forkChild(http.get("/"))
+      yield* Deferred.await(seen)
+      assert.strictEqual(server.open(), 1)
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+      const error = yield* Effect.flip(http.get("/", { timeouts: { total: 300 } }))
+      assert.deepStrictEqual(error.reason, { _tag: "Timeout", phase: "total", milliseconds: 300 })
+      yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+    }).pipe(over)
+  )
+
   it.live("of a fiber that succeeds may be read by another one", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => response.end(request.url))

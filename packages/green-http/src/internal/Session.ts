@@ -4,7 +4,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import { type Auth, basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
@@ -16,7 +15,7 @@ import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpRes
 import * as Redirect from "../Redirect.ts"
 import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
-import type { OpenBodies } from "./body/OwnedBody.ts"
+import type { OpenBodies, Owners } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
 import { targetOf } from "./target.ts"
 import { traced } from "./tracing.ts"
@@ -82,22 +81,18 @@ export class Session {
     this.#otherHeaders = this.#checked([])
   }
 
-  /** The body is let go when the fiber fails, if there is one to read it. */
-  ask(
-    method: string,
-    to: string | URL,
-    options: RequestOptions,
-    reader: Fiber.Fiber<unknown, unknown> | undefined
-  ): Effect.Effect<HttpResponse, HttpError> {
-    const performed = this.#ask(method, parseUrl(method, to, this.#base), options, reader)
-    const total = options.timeouts?.total ?? this.#options.timeouts?.total
-    if (total === undefined) return performed
-    return Effect.timeoutOrElse(performed, {
-      duration: total,
-      orElse: () =>
-        Effect.fail(
-          failure({ method, url: to }, { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) })
-        )
+  ask(method: string, to: string | URL, options: RequestOptions): Effect.Effect<HttpResponse, HttpError> {
+    return Effect.withFiber((fiber) => {
+      const url = parseUrl(method, to, this.#base)
+      const total = options.timeouts?.total ?? this.#options.timeouts?.total
+      if (total === undefined) return this.#ask(method, url, options, [fiber])
+      // What is timed runs in a fiber of its own, and the response is the caller's.
+      const timed = Effect.withFiber((own) => this.#ask(method, url, options, [own, fiber]))
+      const reason = { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) } as const
+      return Effect.timeoutOrElse(timed, {
+        duration: total,
+        orElse: () => Effect.fail(failure({ method, url: to }, reason))
+      })
     })
   }
 
@@ -105,17 +100,17 @@ export class Session {
     method: string,
     url: URL | HttpError,
     options: RequestOptions,
-    reader: Fiber.Fiber<unknown, unknown> | undefined
+    owners: Owners
   ): Effect.Effect<HttpResponse, HttpError> {
     if (url instanceof HttpError) return Effect.fail(url)
     if (url.username !== "" || url.password !== "") {
       const shown = new URL(url)
       shown.username = shown.password = ""
       const auth = basic(decode(url.username), decode(url.password))
-      return this.#ask(method, shown, { auth, ...options }, reader)
+      return this.#ask(method, shown, { auth, ...options }, owners)
     }
     const request = this.#prepare(method, url, options)
-    return request instanceof HttpError ? Effect.fail(request) : this.#perform(request, options, reader)
+    return request instanceof HttpError ? Effect.fail(request) : this.#perform(request, options, owners)
   }
 
   /** Whether the session's own headers, auth and cookies may go there. */
@@ -162,11 +157,7 @@ export class Session {
     return { fields: whole, problem: Headers.problem(whole) }
   }
 
-  #perform(
-    first: ExchangeRequest,
-    options: RequestOptions,
-    reader: Fiber.Fiber<unknown, unknown> | undefined
-  ): Effect.Effect<HttpResponse, HttpError> {
+  #perform(first: ExchangeRequest, options: RequestOptions, owners: Owners): Effect.Effect<HttpResponse, HttpError> {
     const started = performance.now()
     const limit = options.redirects ?? this.#options.redirects ?? 20
     const history: Array<ResponseHead> = []
@@ -175,11 +166,11 @@ export class Session {
     const retry = options.retry ?? this.#options.retry ?? false
 
     const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
-      Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry), (response) => {
+      Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry, owners), (response) => {
         const elapsed = performance.now() - started
         const next = limit === 0 ? undefined : Redirect.next(request, response)
         if (next === undefined || next._tag === "Impossible") {
-          return Effect.succeed(this.#receive(reader, request, response, history, elapsed, options))
+          return Effect.succeed(this.#receive(request, response, history, elapsed, options))
         }
         if (history.length >= limit) {
           return Effect.andThen(
@@ -209,10 +200,11 @@ export class Session {
   #authorized(
     request: ExchangeRequest,
     auth: Auth | undefined,
-    retry: Retry | false
+    retry: Retry | false,
+    owners: Owners
   ): Effect.Effect<ExchangeResponse, HttpError> {
     if (auth === undefined || Headers.get(request.headers, "authorization") !== undefined) {
-      return this.#sendRetrying(request, request, retry)
+      return this.#sendRetrying(request, request, retry, owners)
     }
     const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
       Effect.flatMap(auth.authorize(request), (authorization) => {
@@ -220,7 +212,7 @@ export class Session {
           authorization === undefined
             ? request.headers
             : [...request.headers, "authorization", Redacted.value(authorization)]
-        return Effect.flatMap(this.#sendRetrying(request, { ...request, headers }, retry), (response) => {
+        return Effect.flatMap(this.#sendRetrying(request, { ...request, headers }, retry, owners), (response) => {
           if (response.status !== 401) {
             return auth.answered === undefined
               ? Effect.succeed(response)
@@ -239,39 +231,40 @@ export class Session {
   #sendRetrying(
     asked: ExchangeRequest,
     request: ExchangeRequest,
-    retry: Retry | false
+    retry: Retry | false,
+    owners: Owners
   ): Effect.Effect<ExchangeResponse, HttpError> {
-    if (retry === false) return this.#send(asked, request)
+    if (retry === false) return this.#send(asked, request, owners)
     return retrying(
       retry,
       request,
-      Effect.suspend(() => this.#send(asked, request)),
+      Effect.suspend(() => this.#send(asked, request, owners)),
       (cause, attempts) => this.#options.hooks?.retry?.(asked, cause, attempts) ?? Effect.void
     )
   }
 
-  /** One exchange, with the cookies of the session. `asked` is what the hooks see: it has no secrets added. */
-  #send(asked: ExchangeRequest, request: ExchangeRequest): Effect.Effect<ExchangeResponse, HttpError> {
+  /**
+   * One exchange, with the cookies of the session. `asked` is what the hooks see: it has no secrets added. From here on
+   * somebody answers for the body, whatever becomes of the fiber.
+   */
+  #send(asked: ExchangeRequest, request: ExchangeRequest, owners: Owners): Effect.Effect<ExchangeResponse, HttpError> {
     const { hooks } = this.#options
-    const jar = this.cookies
-    const cookie = jar !== undefined && this.#isOwn(request.url) ? jar.header(request.url) : undefined
+    const jar = this.cookies !== undefined && this.#isOwn(request.url) ? this.cookies : undefined
+    const cookie = jar?.header(request.url)
     const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
     let sent = this.#exchange(withCookies)
     if (hooks?.request !== undefined) sent = Effect.andThen(hooks.request(asked), sent)
     const tell = hooks?.response
-    if (jar === undefined && tell === undefined) return sent
     const started = tell === undefined ? 0 : performance.now()
     return Effect.flatMap(sent, (response) => {
-      if (jar !== undefined && Headers.has(response, "set-cookie") && this.#isOwn(request.url)) {
-        jar.store(request.url, response.headers)
-      }
-      if (tell === undefined) return Effect.succeed(response)
-      return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), response)
+      const owned = this.#bodies.own(request, response, owners)
+      if (jar !== undefined && Headers.has(response, "set-cookie")) jar.store(request.url, response.headers)
+      if (tell === undefined) return Effect.succeed(owned)
+      return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), owned)
     })
   }
 
   #receive(
-    reader: Fiber.Fiber<unknown, unknown> | undefined,
     request: ExchangeRequest,
     response: ExchangeResponse,
     history: ReadonlyArray<ResponseHead>,
@@ -283,7 +276,7 @@ export class Session {
     const coding = isCoded ? Headers.get(response.headers, "content-encoding") : undefined
     const inflated =
       coding === undefined ? undefined : decompress(response.body, coding, (reason) => failure(request, reason))
-    const body = this.#bodies.own(request, inflated ?? response.body, reader)
+    const body = inflated ?? response.body
     const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
     return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
   }

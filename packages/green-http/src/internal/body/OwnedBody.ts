@@ -5,8 +5,12 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { failure, type HttpError } from "../../HttpError.ts"
-import type { ExchangeRequest, ResponseBody } from "../../HttpExchange.ts"
+import type { ExchangeRequest, ExchangeResponse, RawHeaders, ResponseBody } from "../../HttpExchange.ts"
+import { has } from "../../HttpHeaders.ts"
 import { WholeBody } from "./WholeBody.ts"
+
+/** The fibers that have asked, and may not live to read. */
+export type Owners = ReadonlyArray<Fiber.Fiber<unknown, unknown>>
 
 /** What those who answer for a body keep of it: not the response, or nobody could see that it is forgotten. */
 interface Claim {
@@ -30,28 +34,31 @@ export class OpenBodies {
   readonly #forgotten = new FinalizationRegistry<Claim>((claim) => this.discard(claim))
 
   /**
-   * The body, owned. The fiber that has asked for it may not live to read it: if it fails or is interrupted, the body is
-   * discarded at once. If it succeeds, somebody else may have the response. A body that is here to its end holds nothing,
-   * and nobody need answer for it.
+   * The response, with a body that is owned: if one of the fibers fails or is interrupted, it is discarded at once. If they
+   * succeed, somebody else may have the response. A body that is here to its end holds nothing, and nobody need answer for
+   * it.
    */
-  own(request: ExchangeRequest, body: ResponseBody, fiber: Fiber.Fiber<unknown, unknown> | undefined): ResponseBody {
+  own(request: ExchangeRequest, response: ExchangeResponse, owners: Owners): ExchangeResponse {
+    const { body } = response
     const whole = body.take?.()
-    if (whole !== undefined) return new WholeBody(whole, body.trailers())
+    if (whole !== undefined) return new Owned(response, new WholeBody(whole, body.trailers()))
     const claim: Claim = { body, state: "open", disown: () => {} }
     const owned = new OwnedBody(request, claim)
-    const disown = fiber?.addObserver((exit) => {
-      if (exit._tag === "Failure") this.discard(claim)
-    })
+    const disown = owners.map((fiber) =>
+      fiber.addObserver((exit) => {
+        if (exit._tag === "Failure") this.discard(claim)
+      })
+    )
     claim.disown = () => {
       this.#claims.delete(claim)
       this.#forgotten.unregister(claim)
-      disown?.()
+      for (const each of disown) each()
     }
     this.#claims.add(claim)
     this.#young.push([owned, claim])
     if (this.#young.length >= most) this.#look()
     else this.#timer ??= setTimeout(() => this.#look(), soon).unref()
-    return owned
+    return new Owned(response, owned)
   }
 
   #look(): void {
@@ -79,6 +86,29 @@ const release = (claim: Claim): Effect.Effect<void> =>
     claim.disown()
     return claim.body.discard
   })
+
+/** The response as it came, with another body. */
+class Owned implements ExchangeResponse {
+  readonly status: number
+  readonly statusText: string
+  readonly body: ResponseBody
+  readonly #response: ExchangeResponse
+
+  constructor(response: ExchangeResponse, body: ResponseBody) {
+    this.status = response.status
+    this.statusText = response.statusText
+    this.body = body
+    this.#response = response
+  }
+
+  get headers(): RawHeaders {
+    return this.#response.headers
+  }
+
+  has(name: string): boolean {
+    return has(this.#response, name)
+  }
+}
 
 class OwnedBody implements ResponseBody {
   readonly #request: ExchangeRequest

@@ -100,7 +100,8 @@ class Inflated implements ResponseBody {
   })
 
   get #feed(): Effect.Effect<void, HttpError> {
-    return Effect.flatMap(this.#source.pull, (chunks) => {
+    const pulled = Effect.onError(this.#source.pull, () => Effect.sync(() => this.#transform?.destroy()))
+    return Effect.flatMap(pulled, (chunks) => {
       if (chunks === undefined) {
         this.#sourceEnded = true
         // Nothing at all is nothing, whatever it is said to be encoded with.
