@@ -16,7 +16,8 @@ import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
-import { parseUrl, Session } from "./internal/Session.ts"
+import { Session } from "./internal/Session.ts"
+import { Urls } from "./internal/Urls.ts"
 import { verbs } from "./internal/verbs.ts"
 import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
@@ -192,13 +193,13 @@ export function make(
 ): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
   return Effect.gen(function* () {
     const { exchange } = yield* HttpExchange
-    const base = options.baseUrl === undefined ? undefined : parseUrl("GET", options.baseUrl, undefined)
-    if (base instanceof HttpError) return yield* Effect.fail(base)
+    const urls = Urls.make(options.baseUrl)
+    if (urls instanceof HttpError) return yield* Effect.fail(urls)
     const bodies = yield* Effect.acquireRelease(
       Effect.sync(() => new OpenBodies()),
       (bodies) => Effect.sync(() => bodies.end())
     )
-    const session = new Session(exchange, options, base, bodies)
+    const session = new Session(exchange, options, urls, bodies)
     if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
     const request: GreenHttp["request"] = (method, url, options = {}) => session.ask(method, url, options)
     return { green: true, cookies: session.cookies, request, ...verbs(request) } as const

@@ -1,55 +1,23 @@
 /**
- * A session: policies above one exchange, put in order. Each is a module of its own: `Redirect`, `Cookies`, `Auth`, the
- * bodies.
+ * A session: what its requests have in common, and what each of them is. How one is performed, policy by policy, is
+ * `perform`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
-import { type Auth, basic } from "../Auth.ts"
+import { basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
 import type { RequestOptions, SessionOptions, Timeouts } from "../GreenHttp.ts"
 import { failure, HttpError } from "../HttpError.ts"
-import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
+import type { Exchange, ExchangeRequest, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
-import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
-import * as Redirect from "../Redirect.ts"
-import { type Retry, retrying } from "../Retry.ts"
-import { acceptEncoding, decompress } from "./body/decompress.ts"
+import type { HttpResponse } from "../HttpResponse.ts"
+import { acceptEncoding } from "./body/decompress.ts"
 import type { OpenBodies, Owners } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
+import { perform } from "./perform.ts"
 import { targetOf } from "./target.ts"
 import { traced } from "./tracing.ts"
-
-/** A URL that can be asked. It is shared: not to be changed. */
-export const parseUrl = (method: string, value: string | URL, base: URL | undefined): URL | HttpError => {
-  // A URL that is given is its giver's, who may change it.
-  const text = typeof value === "string" ? value : value.href
-  const isWhole = base === undefined || typeof value !== "string"
-  const known = isWhole ? parsed.get(text) : undefined
-  if (known !== undefined) return known
-  const url = URL.parse(text, base)
-  const problem =
-    url === null
-      ? base === undefined
-        ? "it is not absolute, and the session has no baseUrl"
-        : "it cannot be parsed"
-      : url.protocol === "http:" || url.protocol === "https:"
-        ? undefined
-        : `its scheme is ${url.protocol}`
-  if (url === null || problem !== undefined) {
-    const reason = { _tag: "InvalidUrl", value: String(value), problem: problem ?? "" } as const
-    return failure({ method, url: value }, reason)
-  }
-  if (isWhole) {
-    if (parsed.size >= mostParsed) parsed.clear()
-    parsed.set(text, url)
-  }
-  return url
-}
-
-/** Absolute URLs are asked again and again, and parsed once. */
-const parsed = new Map<string, URL>()
-const mostParsed = 256
+import type { Urls } from "./Urls.ts"
 
 /** Header fields, and why they cannot be sent. */
 interface Checked {
@@ -59,23 +27,25 @@ interface Checked {
 
 export class Session {
   readonly cookies: Cookies.Cookies | undefined
-  readonly #exchange: Exchange
-  readonly #options: SessionOptions
+  readonly exchange: Exchange
+  readonly options: SessionOptions
+  readonly bodies: OpenBodies
+  readonly #urls: Urls
+  readonly #origin: string | undefined
   readonly #timeouts: ExchangeRequest["timeouts"]
-  readonly #base: URL | undefined
   readonly #headers: RawHeaders
   /** What most requests send, to the origin of the session and to others. */
   readonly #ownHeaders: Checked
   readonly #otherHeaders: Checked
-  readonly #bodies: OpenBodies
 
-  constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
+  constructor(exchange: Exchange, options: SessionOptions, urls: Urls, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.#exchange = traced(exchange)
-    this.#options = options
+    this.exchange = traced(exchange)
+    this.options = options
+    this.bodies = bodies
+    this.#urls = urls
+    this.#origin = urls.base?.origin
     this.#timeouts = milliseconds(options.timeouts ?? {})
-    this.#base = base
-    this.#bodies = bodies
     this.#headers = Headers.toRaw(options.headers)
     this.#ownHeaders = this.#checked(this.#headers)
     this.#otherHeaders = this.#checked([])
@@ -83,8 +53,8 @@ export class Session {
 
   ask(method: string, to: string | URL, options: RequestOptions): Effect.Effect<HttpResponse, HttpError> {
     return Effect.withFiber((fiber) => {
-      const url = parseUrl(method, to, this.#base)
-      const total = options.timeouts?.total ?? this.#options.timeouts?.total
+      const url = this.#urls.parse(method, to)
+      const total = options.timeouts?.total ?? this.options.timeouts?.total
       if (total === undefined) return this.#ask(method, url, options, [fiber])
       // What is timed runs in a fiber of its own, and the response is the caller's.
       const timed = Effect.withFiber((own) => this.#ask(method, url, options, [own, fiber]))
@@ -94,6 +64,17 @@ export class Session {
         orElse: () => Effect.fail(failure({ method, url: to }, reason))
       })
     })
+  }
+
+  /** Whether the session's own headers, auth and cookies may go there. */
+  isOwn(url: URL): boolean {
+    return this.#origin === undefined || targetOf(url).origin === this.#origin
+  }
+
+  /** What the session adds is for its own origin, also when it is left by a redirect. */
+  withoutOwnHeaders(request: ExchangeRequest, options: RequestOptions): ExchangeRequest {
+    const own = Headers.without(this.#headers, ...names(Headers.toRaw(options.headers)))
+    return { ...request, headers: Headers.without(request.headers, ...names(own)) }
   }
 
   #ask(
@@ -110,12 +91,7 @@ export class Session {
       return this.#ask(method, shown, { auth, ...options }, owners)
     }
     const request = this.#prepare(method, url, options)
-    return request instanceof HttpError ? Effect.fail(request) : this.#perform(request, options, owners)
-  }
-
-  /** Whether the session's own headers, auth and cookies may go there. */
-  #isOwn(url: URL): boolean {
-    return this.#base === undefined || targetOf(url).origin === targetOf(this.#base).origin
+    return request instanceof HttpError ? Effect.fail(request) : perform(this, request, options, owners)
   }
 
   #prepare(method: string, to: URL, options: RequestOptions): ExchangeRequest | HttpError {
@@ -128,14 +104,14 @@ export class Session {
     }
     const headers =
       options.headers === undefined && encoded.type === undefined
-        ? this.#isOwn(url)
+        ? this.isOwn(url)
           ? this.#ownHeaders
           : this.#otherHeaders
         : this.#headersOf(url, options, encoded.type)
     const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
     if (problem !== undefined) return failure({ method, url }, { _tag: "InvalidRequest", problem })
     const timeouts =
-      options.timeouts === undefined ? this.#timeouts : milliseconds({ ...this.#options.timeouts, ...options.timeouts })
+      options.timeouts === undefined ? this.#timeouts : milliseconds({ ...this.options.timeouts, ...options.timeouts })
     return {
       method,
       url,
@@ -146,139 +122,15 @@ export class Session {
   }
 
   #headersOf(url: URL, options: RequestOptions, type: string | undefined): Checked {
-    const fields = Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+    const fields = Headers.merge(this.isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
     if (type !== undefined && Headers.get(fields, "content-type") === undefined) fields.push("content-type", type)
     return this.#checked(fields)
   }
 
   #checked(fields: RawHeaders): Checked {
-    const isAsked = this.#options.decompress === false || Headers.get(fields, "accept-encoding") !== undefined
+    const isAsked = this.options.decompress === false || Headers.get(fields, "accept-encoding") !== undefined
     const whole = isAsked ? fields : [...fields, "accept-encoding", acceptEncoding]
     return { fields: whole, problem: Headers.problem(whole) }
-  }
-
-  #perform(first: ExchangeRequest, options: RequestOptions, owners: Owners): Effect.Effect<HttpResponse, HttpError> {
-    const started = performance.now()
-    const limit = options.redirects ?? this.#options.redirects ?? 20
-    const history: Array<ResponseHead> = []
-    const auth =
-      options.auth === false ? undefined : (options.auth ?? (this.#isOwn(first.url) ? this.#options.auth : undefined))
-    const retry = options.retry ?? this.#options.retry ?? false
-
-    const follow = (request: ExchangeRequest, authentic: boolean): Effect.Effect<HttpResponse, HttpError> =>
-      Effect.flatMap(this.#authorized(request, authentic ? auth : undefined, retry, owners), (response) => {
-        const elapsed = performance.now() - started
-        const next = limit === 0 ? undefined : Redirect.next(request, response)
-        if (next === undefined || next._tag === "Impossible") {
-          return Effect.succeed(this.#receive(request, response, history, elapsed, options))
-        }
-        if (history.length >= limit) {
-          return Effect.andThen(
-            response.body.discard,
-            Effect.fail(failure(request, { _tag: "TooManyRedirects", limit }))
-          )
-        }
-        const head = new Head(request, response, elapsed)
-        history.push(head)
-        const onward = this.#isOwn(next.request.url) ? next.request : this.#withoutOwnHeaders(next.request, options)
-        const told = this.#options.hooks?.redirect?.(head, onward) ?? Effect.void
-        return Effect.andThen(
-          Effect.andThen(response.body.discard, told),
-          follow(onward, authentic && !next.crossOrigin)
-        )
-      })
-    return follow(first, true)
-  }
-
-  /** What the session adds is for its own origin, also when it is left by a redirect. */
-  #withoutOwnHeaders(request: ExchangeRequest, options: RequestOptions): ExchangeRequest {
-    const own = Headers.without(this.#headers, ...names(Headers.toRaw(options.headers)))
-    return { ...request, headers: Headers.without(request.headers, ...names(own)) }
-  }
-
-  /** The exchange with what it needs to be let in, a second time if need be. */
-  #authorized(
-    request: ExchangeRequest,
-    auth: Auth | undefined,
-    retry: Retry | false,
-    owners: Owners
-  ): Effect.Effect<ExchangeResponse, HttpError> {
-    if (auth === undefined || Headers.get(request.headers, "authorization") !== undefined) {
-      return this.#sendRetrying(request, request, retry, owners)
-    }
-    const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
-      Effect.flatMap(auth.authorize(request), (authorization) => {
-        const headers =
-          authorization === undefined
-            ? request.headers
-            : [...request.headers, "authorization", Redacted.value(authorization)]
-        return Effect.flatMap(this.#sendRetrying(request, { ...request, headers }, retry, owners), (response) => {
-          if (response.status !== 401) {
-            return auth.answered === undefined
-              ? Effect.succeed(response)
-              : Effect.as(auth.answered(response.headers), response)
-          }
-          if (auth.challenged === undefined || !again || !Redirect.isRepeatable(request.body))
-            return Effect.succeed(response)
-          return Effect.flatMap(auth.challenged(request, response.headers), (repeat) =>
-            repeat ? Effect.andThen(response.body.discard, attempt(false)) : Effect.succeed(response)
-          )
-        })
-      })
-    return attempt(true)
-  }
-
-  #sendRetrying(
-    asked: ExchangeRequest,
-    request: ExchangeRequest,
-    retry: Retry | false,
-    owners: Owners
-  ): Effect.Effect<ExchangeResponse, HttpError> {
-    if (retry === false) return this.#send(asked, request, owners)
-    return retrying(
-      retry,
-      request,
-      Effect.suspend(() => this.#send(asked, request, owners)),
-      (cause, attempts) => this.#options.hooks?.retry?.(asked, cause, attempts) ?? Effect.void
-    )
-  }
-
-  /**
-   * One exchange, with the cookies of the session. `asked` is what the hooks see: it has no secrets added. From here on
-   * somebody answers for the body, whatever becomes of the fiber.
-   */
-  #send(asked: ExchangeRequest, request: ExchangeRequest, owners: Owners): Effect.Effect<ExchangeResponse, HttpError> {
-    const { hooks } = this.#options
-    const jar = this.cookies !== undefined && this.#isOwn(request.url) ? this.cookies : undefined
-    const cookie = jar?.header(request.url)
-    const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
-    let sent = this.#exchange(withCookies)
-    if (hooks?.request !== undefined) sent = Effect.andThen(hooks.request(asked), sent)
-    const tell = hooks?.response
-    const started = tell === undefined ? 0 : performance.now()
-    return Effect.flatMap(sent, (response) => {
-      const owned = this.#bodies.own(request, response, owners)
-      if (jar !== undefined && Headers.has(response, "set-cookie")) jar.store(request.url, response.headers)
-      if (tell === undefined) return Effect.succeed(owned)
-      return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), owned)
-    })
-  }
-
-  #receive(
-    request: ExchangeRequest,
-    response: ExchangeResponse,
-    history: ReadonlyArray<ResponseHead>,
-    elapsed: number,
-    options: RequestOptions
-  ): HttpResponse {
-    const isCoded =
-      this.#options.decompress !== false && request.method !== "HEAD" && Headers.has(response, "content-encoding")
-    const coding = isCoded ? Headers.get(response.headers, "content-encoding") : undefined
-    const inflated =
-      coding === undefined ? undefined : decompress(response.body, coding, (reason) => failure(request, reason))
-    const body = inflated ?? response.body
-    const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
-    return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
   }
 }
 
@@ -300,13 +152,6 @@ const withParams = (url: URL, params: RequestOptions["params"]): URL => {
 }
 
 const names = (headers: RawHeaders): ReadonlyArray<string> => headers.filter((_, index) => index % 2 === 0)
-
-const withCookie = (headers: RawHeaders, cookie: string): RawHeaders => {
-  const own = Headers.get(headers, "cookie")
-  return own === undefined
-    ? [...headers, "cookie", cookie]
-    : [...Headers.without(headers, "cookie"), "cookie", `${own}; ${cookie}`]
-}
 
 const milliseconds = ({ body, connection, response }: Timeouts): ExchangeRequest["timeouts"] => {
   if (body === undefined && connection === undefined && response === undefined) return undefined
