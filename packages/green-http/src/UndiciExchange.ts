@@ -21,6 +21,7 @@ import {
   type RequestBody
 } from "./HttpExchange.ts"
 import { type Target, targetOf } from "./internal/target.ts"
+import { Attempts } from "./internal/undici/Attempts.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
@@ -75,15 +76,15 @@ export interface UndiciOptions {
  * @since 0.1.0
  */
 export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
-  options.dispatcher === undefined
-    ? Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => makeDispatcher(options)),
-          (agent) => Effect.promise(() => agent.destroy())
-        ),
-        over
-      )
-    : Effect.succeed(over(options.dispatcher))
+  Effect.suspend(() => {
+    const attempts = new Attempts()
+    if (options.dispatcher !== undefined) return Effect.succeed(over(options.dispatcher, attempts))
+    const acquired = Effect.acquireRelease(
+      Effect.sync(() => makeDispatcher(options, attempts)),
+      (agent) => Effect.promise(() => agent.destroy())
+    )
+    return Effect.map(acquired, (dispatcher) => over(dispatcher, attempts))
+  })
 
 /**
  * The handler of `HttpExchange` over the network.
@@ -94,7 +95,7 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exch
 export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange> => Layer.effect(HttpExchange, make(options))
 
 /** Never undici's global dispatcher: Node has one of another version, which would answer. */
-const makeDispatcher = (options: UndiciOptions): Dispatcher => {
+const makeDispatcher = (options: UndiciOptions, attempts: Attempts): Dispatcher => {
   const { connections, keepAlive } = options
   const { connect, dns, tls } = options.timeouts ?? {}
   const milliseconds = (duration: Duration.Input | undefined) =>
@@ -121,7 +122,8 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
     socketPath: options.socketPath,
     addresses: options.addresses,
     allowAddress: options.allowAddress,
-    timeouts
+    timeouts,
+    attempts
   })
   const { proxy } = options
   if (proxy === undefined) return new Agent({ ...common, connect: connector })
@@ -141,8 +143,8 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   })
 }
 
-const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
-  const turns = new Turns()
+const over = (dispatcher: Dispatcher, attempts: Attempts): { readonly exchange: Exchange } => {
+  const turns = new Turns((origin) => attempts.giveUp(origin))
   const exchange = (request: ExchangeRequest, timer: Timer) =>
     Effect.callback<ExchangeResponse, HttpError>((resume) => {
       const target = targetOf(request.url)

@@ -8,6 +8,7 @@ import { GreenHttp, UndiciExchange } from "green-http"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import { createSecureServer } from "node:http2"
+import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { certificate, key } from "./support/certificate.ts"
@@ -107,6 +108,28 @@ describe("connections", () => {
       assert.strictEqual(most, 3)
       assert.strictEqual(server.connections(), 3)
     })
+  )
+
+  it.live("one that is being made is given up when nobody waits for it any more, and not before", () =>
+    Effect.gen(function* () {
+      // Says nothing, so the handshake never ends.
+      const server = yield* listening(
+        Net.createServer((socket) => socket.resume()),
+        "https"
+      )
+      const http = yield* GreenHttp.make({ baseUrl: server.url })
+      const ask = Effect.forkChild(http.get("/"), { startImmediately: true })
+      const [first, second] = [yield* ask, yield* ask]
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.open() === 2 })
+      yield* Fiber.interrupt(first)
+      assert.strictEqual(server.open(), 2)
+      yield* Fiber.interrupt(second)
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.open() === 0 })
+      const again = yield* ask
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.connections() === 3 })
+      yield* Fiber.interrupt(again)
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.open() === 0 })
+    }).pipe(Effect.provide(UndiciExchange.layer()))
   )
 
   it.live("closing the scope closes them, and what waits for them fails", () =>

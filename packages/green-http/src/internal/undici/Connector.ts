@@ -6,6 +6,7 @@ import * as Net from "node:net"
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls"
 import { buildConnector } from "undici"
 import type { HttpErrorReason, Phase } from "../../HttpError.ts"
+import type { Attempts } from "./Attempts.ts"
 
 /** What TLS is told, as `tls.connect` takes it. */
 export type TlsOptions = Pick<
@@ -26,6 +27,7 @@ export interface ConnectorOptions {
   readonly allowAddress?: ((address: string, host: string) => boolean) | undefined
   /** In milliseconds. */
   readonly timeouts: { readonly dns?: number; readonly connect?: number; readonly tls?: number }
+  readonly attempts: Attempts
 }
 
 /** Why there is no connection, thrown through undici. */
@@ -39,7 +41,7 @@ export class ConnectFailure extends Error {
 }
 
 export const makeConnector = (options: ConnectorOptions): buildConnector.connector => {
-  const { addresses, allowAddress, http2, socketPath, timeouts } = options
+  const { addresses, allowAddress, attempts, http2, socketPath, timeouts } = options
   const { pins, ...tls } = options.tls ?? {}
   const own = new Map(Object.entries(addresses ?? {}))
 
@@ -78,10 +80,12 @@ export const makeConnector = (options: ConnectorOptions): buildConnector.connect
     let socket: Net.Socket | undefined
     let timer: NodeJS.Timeout | undefined
     let settled = false
+    let ended = () => {}
     const settle: buildConnector.Callback = (...outcome) => {
       if (settled) return
       settled = true
       clearTimeout(timer)
+      ended()
       callback(...outcome)
     }
     const enter = (phase: Phase, milliseconds: number | undefined) => {
@@ -102,6 +106,9 @@ export const makeConnector = (options: ConnectorOptions): buildConnector.connect
     })
     if (!(result instanceof Net.Socket)) return
     socket = result
+    ended = attempts.begin(`${target.protocol}//${target.host}`, socket)
+    // One that is given up says nothing but this.
+    socket.once("close", () => settle(new ConnectFailure({ _tag: "Closed" }), null))
     const connecting = () => enter("connect", timeouts.connect)
     if (Net.isIP(host) === 0 && socketPath === undefined) {
       enter("dns", timeouts.dns)

@@ -7,12 +7,21 @@
  */
 export class Turns {
   readonly #origins = new Map<string, Turn>()
+  readonly #idle: (origin: string) => void
+
+  /** `idle` is told of an origin to which nobody is on the way any more. */
+  constructor(idle: (origin: string) => void) {
+    this.#idle = idle
+  }
 
   /** That of an origin; it is kept while somebody is on the way there. */
   of(origin: string): Turn {
     let turn = this.#origins.get(origin)
     if (turn === undefined) {
-      turn = new Turn(() => this.#origins.delete(origin))
+      turn = new Turn(
+        () => this.#idle(origin),
+        () => this.#origins.delete(origin)
+      )
       this.#origins.set(origin, turn)
     }
     return turn
@@ -20,12 +29,14 @@ export class Turns {
 }
 
 export class Turn {
+  readonly #idle: () => void
   readonly #forget: () => void
   /** How many have been dispatched, or wait to be, and have not ended. */
   #active = 0
   #waiting: Array<() => void> | undefined
 
-  constructor(forget: () => void) {
+  constructor(idle: () => void, forget: () => void) {
+    this.#idle = idle
     this.#forget = forget
   }
 
@@ -36,7 +47,9 @@ export class Turn {
 
   /** A response has ended, or there will be none. */
   ended(): void {
-    if (--this.#active > 0 || this.#waiting !== undefined) return
+    if (--this.#active > 0) return
+    this.#idle()
+    if (this.#waiting !== undefined) return
     this.#waiting = []
     // undici schedules its own after we return, and tells in a microtask after that.
     queueMicrotask(() => setImmediate(() => this.#next()))
