@@ -102,8 +102,9 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     const trailers = controller.rawTrailers
     if (trailers != null) this.#trailers = toRaw(trailers)
     this.#tellEnd()
-    this.#give(Effect.succeed(undefined))
-    this.#discarded?.forEach((done) => done())
+    // Whoever waits may ask for the next thing at once: see Turns.
+    if (this.#pulled !== undefined || this.#discarded !== undefined)
+      queueMicrotask(() => this.#tell(Effect.succeed(undefined)))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -202,9 +203,16 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     this.#state = "failed"
     this.#failure ??= error
     this.#tellEnd()
-    if (answered) this.#give(Effect.fail(error))
-    else this.#resume(Effect.fail(error))
+    if (!answered) this.#resume(Effect.fail(error))
+    else if (this.#pulled !== undefined || this.#discarded !== undefined)
+      queueMicrotask(() => this.#tell(Effect.fail(error)))
+  }
+
+  /** How the body has ended, to those who wait for it. */
+  #tell(outcome: Effect.Effect<Chunks, HttpError>): void {
+    this.#give(outcome)
     this.#discarded?.forEach((done) => done())
+    this.#discarded = undefined
   }
 
   #give(outcome: Effect.Effect<Chunks, HttpError>): void {
