@@ -155,6 +155,8 @@ export const problem = (headers: RawHeaders): string | undefined => {
  * @category guards
  * @since 0.1.0
  */
-export const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+export const isToken = (text: string): boolean => usual.has(text) || /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+
+const usual = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
 import type { RequestOptions, SessionOptions, Timeouts } from "../GreenHttp.ts"
@@ -16,7 +17,7 @@ import type { OpenBodies, Owners } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
 import { perform } from "./perform.ts"
 import { targetOf } from "./target.ts"
-import { traced } from "./tracing.ts"
+import { isTraced, traced } from "./tracing.ts"
 import type { Urls } from "./Urls.ts"
 
 /** Header fields, and why they cannot be sent. */
@@ -27,7 +28,8 @@ interface Checked {
 
 export class Session {
   readonly cookies: Cookies.Cookies | undefined
-  readonly exchange: Exchange
+  readonly #exchange: Exchange
+  readonly #traced: Exchange
   readonly options: SessionOptions
   readonly bodies: OpenBodies
   readonly #urls: Urls
@@ -40,7 +42,8 @@ export class Session {
 
   constructor(exchange: Exchange, options: SessionOptions, urls: Urls, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.exchange = traced(exchange)
+    this.#exchange = exchange
+    this.#traced = traced(exchange)
     this.options = options
     this.bodies = bodies
     this.#urls = urls
@@ -69,6 +72,11 @@ export class Session {
   /** Whether the session's own headers, auth and cookies may go there. */
   isOwn(url: URL): boolean {
     return this.#origin === undefined || targetOf(url).origin === this.#origin
+  }
+
+  /** The exchange, for the fiber that performs it. */
+  exchangeIn(fiber: Fiber.Fiber<unknown, unknown>): Exchange {
+    return isTraced(fiber) ? this.#traced : this.#exchange
   }
 
   /** What the session adds is for its own origin, also when it is left by a redirect. */

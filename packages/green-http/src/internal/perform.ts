@@ -109,7 +109,8 @@ const sent = (
   const { hooks } = session.options
   const jar = session.cookies !== undefined && session.isOwn(request.url) ? session.cookies : undefined
   const cookie = jar?.header(request.url)
-  const exchanged = session.exchange(
+  const exchange = session.exchangeIn(owners[0])
+  const exchanged = exchange(
     cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
   )
   const tell = hooks?.response

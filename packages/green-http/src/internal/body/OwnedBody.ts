@@ -9,8 +9,8 @@ import type { ExchangeRequest, ExchangeResponse, RawHeaders, ResponseBody } from
 import { has } from "../../HttpHeaders.ts"
 import { WholeBody } from "./WholeBody.ts"
 
-/** The fibers that have asked, and may not live to read. */
-export type Owners = ReadonlyArray<Fiber.Fiber<unknown, unknown>>
+/** The fibers that have asked, and may not live to read: the one that performs the request, and whoever waits for it. */
+export type Owners = NonEmptyReadonlyArray<Fiber.Fiber<unknown, unknown>>
 
 /** What those who answer for a body keep of it: not the response, or nobody could see that it is forgotten. */
 interface Claim {
