@@ -167,8 +167,9 @@ export class Received extends Head implements HttpResponse {
 
   get text(): Effect.Effect<string, HttpError> {
     return Effect.flatMap(this.bytes, (bytes) => {
-      const label = charsetOf(bytes, this.headers["content-type"])
-      return this.#attempt(`as ${label}`, () => new TextDecoder(label, { fatal: false }).decode(bytes))
+      const label = charsetOf(bytes, Headers.get(this.rawHeaders, "content-type"))
+      if (label === "utf-8") return Effect.succeed(utf8.decode(bytes))
+      return this.#attempt(`as ${label}`, () => new TextDecoder(label).decode(bytes))
     })
   }
 
@@ -250,6 +251,8 @@ export class Received extends Head implements HttpResponse {
   }
 }
 
+const utf8 = new TextDecoder()
+
 const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number => {
   let size = 0
   for (const chunk of chunks) size += chunk.byteLength
@@ -262,5 +265,5 @@ const charsetOf = (bytes: Uint8Array, type: string | undefined): string => {
   if (first === 0xef && second === 0xbb && third === 0xbf) return "utf-8"
   if (first === 0xfe && second === 0xff) return "utf-16be"
   if (first === 0xff && second === 0xfe) return "utf-16le"
-  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type ?? "")?.[1] ?? "utf-8"
+  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type ?? "")?.[1]?.toLowerCase() ?? "utf-8"
 }
