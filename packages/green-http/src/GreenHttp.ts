@@ -111,6 +111,11 @@ export interface RequestOptions extends BodyOptions {
  */
 export interface GreenHttp {
   readonly green: true
+  /**
+   * Closes the session, as the end of its scope does: bodies that nobody has read are let go, requests that are on the
+   * way and those to come fail with the reason `Closed`. It does not wait for them. Harmless when it is closed.
+   */
+  readonly close: Effect.Effect<void>
   readonly cookies: Cookies.Cookies | undefined
   /** Performs a request: the head of the response is here, its body is to be read. */
   readonly request: (
@@ -144,6 +149,8 @@ export type Verb = (url: string | URL, options?: RequestOptions) => Effect.Effec
  */
 export interface PromiseHttp {
   readonly green: false
+  /** The same as of a session without promises. One that was made by `promises` closes its layer too. */
+  readonly close: () => Promise<void>
   readonly cookies: Cookies.Cookies | undefined
   readonly request: (method: string, url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
   readonly get: PromiseVerb
@@ -191,17 +198,17 @@ export function make(
   options: SessionOptions & { readonly green?: boolean } = {}
 ): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
   return Effect.gen(function* () {
-    const { exchange } = yield* HttpExchange
+    const handler = yield* HttpExchange
     const base = options.baseUrl === undefined ? undefined : yield* parseUrl("GET", options.baseUrl, undefined)
-    const bodies = yield* Effect.acquireRelease(
-      Effect.sync(() => new OpenBodies()),
-      (bodies) => Effect.sync(() => bodies.end())
+    const session = yield* Effect.acquireRelease(
+      Effect.sync(() => new Session(handler, options, base, new OpenBodies())),
+      (session) => Effect.sync(() => session.close())
     )
-    const session = new Session(exchange, options, base, bodies)
     if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
     const request: GreenHttp["request"] = (method, url, options = {}) =>
       Effect.withFiber((fiber) => session.ask(method, url, options, fiber))
-    return { green: true, cookies: session.cookies, request, ...verbs(request) } as const
+    const close = Effect.sync(() => session.close())
+    return { green: true, cookies: session.cookies, close, request, ...verbs(request) } as const
   })
 }
 
@@ -212,7 +219,8 @@ const promising = (session: Session, run: RunPromise): PromiseHttp => {
     const response = await run(session.ask(method, url, options, undefined), signal === undefined ? {} : { signal })
     return new PromiseResponse(response, run)
   }
-  return { green: false, cookies: session.cookies, request, ...verbs(request) }
+  const close = async () => session.close()
+  return { green: false, cookies: session.cookies, close, request, ...verbs(request) }
 }
 
 /**
@@ -234,7 +242,7 @@ const promising = (session: Session, run: RunPromise): PromiseHttp => {
 export const promises = async <E>(
   layer: Layer.Layer<HttpExchange, E>,
   options?: SessionOptions
-): Promise<PromiseHttp & AsyncDisposable & { readonly close: () => Promise<void> }> => {
+): Promise<PromiseHttp & AsyncDisposable> => {
   const scope = Scope.makeUnsafe()
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const made = Effect.flatMap(Layer.buildWithScope(layer, scope), (context) =>

@@ -100,7 +100,20 @@ export interface ExchangeResponse {
 export type Exchange = (request: ExchangeRequest) => Effect.Effect<ExchangeResponse, HttpError>
 
 /**
- * The service.
+ * An exchange for one session, whose requests can be ended together.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpenExchange {
+  readonly exchange: Exchange
+  /** Lets go of the exchanges that have not ended, and of those to come: they fail with the reason `Closed`. */
+  readonly close: () => void
+}
+
+/**
+ * The service. A handler that can let go of the exchanges of one session by itself has `open`; for the others a session
+ * does it, by a fiber for each exchange.
  *
  * @example
  * ```ts
@@ -124,9 +137,10 @@ export type Exchange = (request: ExchangeRequest) => Effect.Effect<ExchangeRespo
  * @category services
  * @since 0.1.0
  */
-export class HttpExchange extends Context.Service<HttpExchange, { readonly exchange: Exchange }>()(
-  "green-http/HttpExchange"
-) {
+export class HttpExchange extends Context.Service<
+  HttpExchange,
+  { readonly exchange: Exchange; readonly open?: () => OpenExchange }
+>()("green-http/HttpExchange") {
   /**
    * A response with a body that is there: for handlers that have it all.
    *

@@ -51,7 +51,7 @@ const temporary = [429, 502, 503, 504]
 const defaultSchedule = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
 
 /**
- * Performs the exchange, and again as the policy says. `told` is called before each further attempt.
+ * Performs the exchange, and again as the policy says. Before each further attempt `told` has the pause to make.
  *
  * @category operations
  * @since 0.1.0
@@ -60,7 +60,7 @@ export const retrying = (
   retry: Retry,
   request: ExchangeRequest,
   exchange: Effect.Effect<ExchangeResponse, HttpError>,
-  told: (cause: RetryCause, attempt: number) => Effect.Effect<unknown>
+  told: (cause: RetryCause, attempt: number, pause: Effect.Effect<void>) => Effect.Effect<unknown, HttpError>
 ): Effect.Effect<ExchangeResponse, HttpError> => {
   const { maxRetryAfter = "1 minute", methods = idempotent, schedule = defaultSchedule, statuses = temporary } = retry
   if (!methods.includes(request.method) || !isRepeatable(request.body)) return exchange
@@ -87,8 +87,7 @@ export const retrying = (
       )
       if (scheduled === undefined) return yield* Effect.fromResult(exit)
       if (exit._tag === "Success") yield* exit.success.body.discard
-      yield* told(cause, attempt)
-      yield* Effect.sleep(Math.max(asked, Duration.toMillis(scheduled)))
+      yield* told(cause, attempt, Effect.sleep(Math.max(asked, Duration.toMillis(scheduled))))
     }
   })
 }

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
+import { failure } from "./HttpError.ts"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
@@ -65,7 +66,7 @@ export interface UndiciOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
+export const make = (options: UndiciOptions = {}): Effect.Effect<HttpExchange["Service"], never, Scope.Scope> =>
   options.dispatcher === undefined
     ? Effect.map(
         Effect.acquireRelease(
@@ -132,9 +133,32 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   })
 }
 
-const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
+const over = (dispatcher: Dispatcher): HttpExchange["Service"] => {
   const turns = new Turns()
-  const exchange: Exchange = (request) =>
+  return {
+    exchange: exchanging(dispatcher, turns, undefined),
+    open: () => {
+      const opened: Opened = { isClosed: false, replies: new Set() }
+      return {
+        exchange: exchanging(dispatcher, turns, opened),
+        close: () => {
+          opened.isClosed = true
+          for (const reply of [...opened.replies]) reply.abandon()
+        }
+      }
+    }
+  }
+}
+
+/** What one session has on the way. */
+interface Opened {
+  isClosed: boolean
+  readonly replies: Set<Reply>
+}
+
+const exchanging =
+  (dispatcher: Dispatcher, turns: Turns, opened: Opened | undefined): Exchange =>
+  (request) =>
     Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
         const clock = fiber.getRef(Clock.Clock)
@@ -145,15 +169,22 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
           return () => alarm.interruptUnsafe()
         }
         const { origin } = request.url
-        const reply = new Reply(request, timer, () => turns.ended(origin), resume)
+        if (opened?.isClosed === true) {
+          resume(Effect.fail(failure(request, { _tag: "Closed" })))
+          return undefined
+        }
+        const ended = () => {
+          turns.ended(origin)
+          opened?.replies.delete(reply)
+        }
+        const reply = new Reply(request, timer, ended, resume)
+        opened?.replies.add(reply)
         turns.dispatch(origin, () => {
           if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
         })
         return Effect.sync(() => reply.abandon())
       })
     )
-  return { exchange }
-}
 
 const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {
   const { body, headers, method, url } = request

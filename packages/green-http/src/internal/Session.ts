@@ -10,7 +10,7 @@ import { type Auth, basic } from "../Auth.ts"
 import * as Cookies from "../Cookies.ts"
 import type { RequestOptions, SessionOptions, Timeouts } from "../GreenHttp.ts"
 import { failure, type HttpError } from "../HttpError.ts"
-import type { Exchange, ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
+import type { Exchange, ExchangeRequest, ExchangeResponse, HttpExchange, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
 import * as Redirect from "../Redirect.ts"
@@ -18,6 +18,7 @@ import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
+import { Closing } from "./Closing.ts"
 import { traced } from "./tracing.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
@@ -59,6 +60,7 @@ interface Checked {
 
 export class Session {
   readonly cookies: Cookies.Cookies | undefined
+  readonly #closing: Closing
   readonly #exchange: Exchange
   readonly #options: SessionOptions
   readonly #base: URL | undefined
@@ -68,9 +70,10 @@ export class Session {
   readonly #otherHeaders: Checked
   readonly #bodies: OpenBodies
 
-  constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
+  constructor(handler: HttpExchange["Service"], options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.#exchange = traced(exchange)
+    this.#closing = new Closing(handler)
+    this.#exchange = traced(this.#closing.exchange)
     this.#options = options
     this.#base = base
     this.#bodies = bodies
@@ -86,6 +89,7 @@ export class Session {
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
+    if (this.#closing.isClosed) return Effect.fail(failure({ method, url: to }, { _tag: "Closed" }))
     const performed = Effect.flatMap(parseUrl(method, to, this.#base), (url) => {
       if (url.username === "" && url.password === "") return this.#ask(method, url, options, reader)
       const shown = new URL(url)
@@ -102,6 +106,12 @@ export class Session {
           failure({ method, url: to }, { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) })
         )
     })
+  }
+
+  /** Fails what is on the way and what is to come, and lets go of the bodies. Harmless when it is closed. */
+  close(): void {
+    this.#closing.close()
+    this.#bodies.end()
   }
 
   #ask(
@@ -188,7 +198,7 @@ export class Session {
           const head = new Head(request, response, elapsed)
           history.push(head)
           const onward = this.#isOwn(next.request.url) ? next.request : this.#withoutOwnHeaders(next.request, options)
-          const told = this.#options.hooks?.redirect?.(head, onward) ?? Effect.void
+          const told = this.#closing.guard(onward, this.#options.hooks?.redirect?.(head, onward) ?? Effect.void)
           return Effect.andThen(
             Effect.andThen(response.body.discard, told),
             follow(onward, authentic && !next.crossOrigin)
@@ -213,7 +223,7 @@ export class Session {
     const own = Headers.get(request.headers, "authorization") !== undefined
     if (auth === undefined || own) return this.#sendRetrying(request, request, retry)
     const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
-      Effect.flatMap(auth.authorize(request), (authorization) => {
+      Effect.flatMap(this.#closing.guard(request, auth.authorize(request)), (authorization) => {
         const headers =
           authorization === undefined
             ? request.headers
@@ -226,7 +236,8 @@ export class Session {
           }
           if (auth.challenged === undefined || !again || !Redirect.isRepeatable(request.body))
             return Effect.succeed(response)
-          return Effect.flatMap(auth.challenged(request, response.headers), (repeat) =>
+          const challenged = this.#closing.guard(request, auth.challenged(request, response.headers))
+          return Effect.flatMap(challenged, (repeat) =>
             repeat ? Effect.andThen(response.body.discard, attempt(false)) : Effect.succeed(response)
           )
         })
@@ -244,7 +255,10 @@ export class Session {
       retry,
       request,
       Effect.suspend(() => this.#send(asked, request)),
-      (cause, attempts) => this.#options.hooks?.retry?.(asked, cause, attempts) ?? Effect.void
+      (cause, attempts, pause) => {
+        const told = this.#options.hooks?.retry?.(asked, cause, attempts) ?? Effect.void
+        return this.#closing.guard(asked, Effect.andThen(told, pause))
+      }
     )
   }
 
@@ -255,13 +269,13 @@ export class Session {
     const cookie = jar !== undefined && this.#isOwn(request.url) ? jar.header(request.url) : undefined
     const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
     let sent = this.#exchange(withCookies)
-    if (hooks?.request !== undefined) sent = Effect.andThen(hooks.request(asked), sent)
+    if (hooks?.request !== undefined) sent = Effect.andThen(this.#closing.guard(asked, hooks.request(asked)), sent)
     if (jar === undefined && hooks?.response === undefined) return sent
     const started = performance.now()
     return Effect.flatMap(sent, (response) => {
       if (jar !== undefined && this.#isOwn(request.url)) jar.store(request.url, response.headers)
       const told = hooks?.response?.(new Head(asked, response, performance.now() - started), asked)
-      return told === undefined ? Effect.succeed(response) : Effect.as(told, response)
+      return told === undefined ? Effect.succeed(response) : Effect.as(this.#closing.guard(asked, told), response)
     })
   }
 

@@ -94,10 +94,13 @@ class OwnedBody implements ResponseBody {
     return Effect.suspend(() => {
       if (claim.state === "discarded") return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
       return Effect.onExit(claim.body.pull, (exit) =>
-        Effect.sync(() => {
-          if (exit._tag === "Success" && exit.value !== undefined) return
+        Effect.suspend(() => {
+          if (exit._tag === "Success" && exit.value !== undefined) return Effect.void
+          // It was let go meanwhile: this is no end.
+          if (claim.state === "discarded") return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
           claim.state = "read"
           claim.disown()
+          return Effect.void
         })
       )
     })
