@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
 import type * as Cookies from "./Cookies.ts"
@@ -14,6 +15,8 @@ import type { HttpError } from "./HttpError.ts"
 import { type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
 import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
+import type { Coding } from "./internal/body/codings.ts"
+import { EncodedValue } from "./internal/body/EncodedValue.ts"
 import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
@@ -75,6 +78,11 @@ export interface SessionOptions {
   readonly maxBytes?: number
   /** Whether compressed bodies are asked for, and decompressed: they are unless said. */
   readonly decompress?: boolean
+  /**
+   * Compresses what is sent, and says so in its Content-Encoding: for servers that are known to take it. A body whose
+   * Content-Encoding is among the headers is sent as it is. Nothing is compressed unless said.
+   */
+  readonly compress?: Coding
   /** Nothing is retried unless said; `{}` is a good start. */
   readonly retry?: Retry
   readonly hooks?: Hooks
@@ -87,6 +95,8 @@ export interface SessionOptions {
  * @since 0.1.0
  */
 export interface RequestOptions extends BodyOptions {
+  /** Instead of the session's; `false` for none. */
+  readonly compress?: Coding | false
   /** Added to the query of the URL. */
   readonly params?: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
   /** Instead of the session's of the same names. */
@@ -179,6 +189,43 @@ export interface Signal {
  * @since 0.1.0
  */
 export type PromiseVerb = (url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
+
+/**
+ * A value for the option `json`, checked and encoded by its Schema before anything is sent. One that does not fit fails
+ * the request with the reason `RequestBody`, and the Schema's words. The encoding may not need services.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ * import { GreenHttp, MemoryExchange } from "green-http"
+ *
+ * const User = Schema.Struct({ name: Schema.String, born: Schema.DateFromString })
+ * const app = MemoryExchange.layer((request) => new Response(request.body))
+ *
+ * const program = Effect.gen(function*() {
+ *   const http = yield* GreenHttp.make({ baseUrl: "http://app.test" })
+ *   const response = yield* http.post("/users", { json: GreenHttp.encoded(User, { name: "Ada", born: new Date(0) }) })
+ *   const user = yield* response.decode(User)
+ *   return user.born.getTime()
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(app))))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const encoded = <S extends Schema.ConstraintEncoder<unknown>>(schema: S, value: S["Type"]): EncodedJson =>
+  new EncodedValue(schema, value)
+
+/**
+ * A value with its Schema, to be sent as JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EncodedJson = EncodedValue
 
 /**
  * A session over the exchange of where it is made. With `green: false` its methods give promises.

@@ -83,7 +83,8 @@ export const next = (
  * @category guards
  * @since 0.1.0
  */
-export const isRepeatable = (body: RequestBody | undefined): boolean => body === undefined || body instanceof Uint8Array
+export const isRepeatable = (body: RequestBody | undefined): boolean =>
+  body === undefined || body instanceof Uint8Array || body.repeatable === true
 
 /** Servers send a Location in UTF-8, and header fields arrive as Latin-1. */
 const asUtf8 = (text: string): string => {

@@ -17,7 +17,7 @@ import * as Redirect from "../Redirect.ts"
 import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
-import { encode } from "./body/RequestBodies.ts"
+import { type Encoded, encode, hasBody, none } from "./body/RequestBodies.ts"
 import { Closing } from "./Closing.ts"
 import { traced } from "./tracing.ts"
 
@@ -131,34 +131,48 @@ export class Session {
   #prepare(method: string, to: URL, options: RequestOptions): Effect.Effect<ExchangeRequest, HttpError> {
     return Effect.suspend(() => {
       const url = withParams(to, options.params)
-      let encoded: ReturnType<typeof encode>
-      try {
-        encoded = encode(options, { method, url })
-      } catch (cause) {
-        return Effect.fail(failure({ method, url }, { _tag: "RequestBody", cause }))
-      }
-      const headers =
-        options.headers === undefined && encoded.type === undefined
-          ? this.#isOwn(url)
-            ? this.#ownHeaders
-            : this.#otherHeaders
-          : this.#headersOf(url, options, encoded.type)
-      const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
-      if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
-      const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
-      return Effect.succeed({
-        method,
-        url,
-        headers: headers.fields,
-        ...(encoded.body === undefined ? {} : { body: encoded.body }),
-        ...(timeouts === undefined ? {} : { timeouts })
-      })
+      if (!hasBody(options)) return this.#prepared(method, url, options, none)
+      const coding = options.compress ?? this.#options.compress ?? false
+      const isEncoded = coding === false || Headers.get(this.#given(url, options), "content-encoding") !== undefined
+      return Effect.flatMap(encode(options, { method, url }, isEncoded ? undefined : coding), (encoded) =>
+        this.#prepared(method, url, options, encoded)
+      )
     })
   }
 
-  #headersOf(url: URL, options: RequestOptions, type: string | undefined): Checked {
-    const fields = Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+  #prepared(
+    method: string,
+    url: URL,
+    options: RequestOptions,
+    encoded: Encoded
+  ): Effect.Effect<ExchangeRequest, HttpError> {
+    const headers =
+      options.headers === undefined && encoded.type === undefined && encoded.coding === undefined
+        ? this.#isOwn(url)
+          ? this.#ownHeaders
+          : this.#otherHeaders
+        : this.#headersOf(url, options, encoded)
+    const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
+    if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
+    const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
+    return Effect.succeed({
+      method,
+      url,
+      headers: headers.fields,
+      ...(encoded.body === undefined ? {} : { body: encoded.body }),
+      ...(timeouts === undefined ? {} : { timeouts })
+    })
+  }
+
+  /** The header fields of the session and of the request. */
+  #given(url: URL, options: RequestOptions): Array<string> {
+    return Headers.merge(this.#isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+  }
+
+  #headersOf(url: URL, options: RequestOptions, { coding, type }: Encoded): Checked {
+    const fields = this.#given(url, options)
     if (type !== undefined && Headers.get(fields, "content-type") === undefined) fields.push("content-type", type)
+    if (coding !== undefined) fields.push("content-encoding", coding)
     return this.#checked(fields)
   }
 
