@@ -21,6 +21,7 @@ import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
 import { verbs } from "./internal/verbs.ts"
+import type { Progress } from "./Progress.ts"
 import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
 
@@ -97,6 +98,8 @@ export interface SessionOptions {
 export interface RequestOptions extends BodyOptions {
   /** Instead of the session's; `false` for none. */
   readonly compress?: Coding | false
+  /** Is told how many bytes go over the wire. */
+  readonly progress?: Progress
   /** Added to the query of the URL. */
   readonly params?: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
   /** Instead of the session's of the same names. */

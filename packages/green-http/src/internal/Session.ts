@@ -15,6 +15,7 @@ import * as Headers from "../HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
 import * as Redirect from "../Redirect.ts"
 import { type Retry, retrying } from "../Retry.ts"
+import { countReceived, countSent } from "./body/counted.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
 import { type Encoded, encode, hasBody, none } from "./body/RequestBodies.ts"
@@ -89,6 +90,21 @@ export class Session {
     options: RequestOptions,
     reader: Fiber.Fiber<unknown, unknown> | undefined
   ): Effect.Effect<HttpResponse, HttpError> {
+    const { progress } = options
+    if (progress === undefined) return this.#askInTime(method, to, options, reader)
+    if (!progress.take()) {
+      const problem = "its progress is that of another request: make one for each"
+      return Effect.fail(failure({ method, url: to }, { _tag: "InvalidRequest", problem }))
+    }
+    return Effect.onError(this.#askInTime(method, to, options, reader), () => Effect.sync(() => progress.end()))
+  }
+
+  #askInTime(
+    method: string,
+    to: string | URL,
+    options: RequestOptions,
+    reader: Fiber.Fiber<unknown, unknown> | undefined
+  ): Effect.Effect<HttpResponse, HttpError> {
     if (this.#closing.isClosed) return Effect.fail(failure({ method, url: to }, { _tag: "Closed" }))
     const performed = Effect.flatMap(parseUrl(method, to, this.#base), (url) => {
       if (url.username === "" && url.password === "") return this.#ask(method, url, options, reader)
@@ -154,12 +170,15 @@ export class Session {
         : this.#headersOf(url, options, encoded)
     const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
     if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
+    const { body } = encoded
     const timeouts = milliseconds({ ...this.#options.timeouts, ...options.timeouts })
     return Effect.succeed({
       method,
       url,
       headers: headers.fields,
-      ...(encoded.body === undefined ? {} : { body: encoded.body }),
+      ...(body === undefined
+        ? {}
+        : { body: options.progress === undefined ? body : countSent(body, options.progress) }),
       ...(timeouts === undefined ? {} : { timeouts })
     })
   }
@@ -302,12 +321,14 @@ export class Session {
     options: RequestOptions
   ): Effect.Effect<HttpResponse> {
     return Effect.sync(() => {
+      const { progress } = options
+      const received = progress === undefined ? response.body : countReceived(request, response, progress)
       const coding = this.#options.decompress === false ? undefined : Headers.get(response.headers, "content-encoding")
       const inflated =
         coding === undefined || request.method === "HEAD"
           ? undefined
-          : decompress(response.body, coding, (reason) => failure(request, reason))
-      const body = this.#bodies.own(request, inflated ?? response.body, reader)
+          : decompress(received, coding, (reason) => failure(request, reason))
+      const body = this.#bodies.own(request, inflated ?? received, reader)
       const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? 64 * 1024 * 1024
       return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
     })

@@ -2,12 +2,14 @@
  * What is sent: the bodies that a session makes, with the header fields that describe them.
  */
 import * as Effect from "effect/Effect"
+import type * as SchemaIssue from "effect/SchemaIssue"
 import { failure, type HttpError } from "../../HttpError.ts"
 import type { RequestBody } from "../../HttpExchange.ts"
 import * as Multipart from "../../Multipart.ts"
 import type { Coding } from "./codings.ts"
 import { compress } from "./compress.ts"
 import { type Asked, type ContentStream, type KnownContent, toBody, utf8 } from "./contents.ts"
+import { issueMessage } from "../issueMessage.ts"
 import { EncodedValue } from "./EncodedValue.ts"
 
 /**
@@ -80,7 +82,9 @@ const encodeJson = (json: unknown, request: Asked): Effect.Effect<Encoded, HttpE
       },
       catch: fail
     })
-  return json instanceof EncodedValue ? Effect.flatMap(Effect.mapError(json.encoded, fail), text) : text(json)
+  if (!(json instanceof EncodedValue)) return text(json)
+  const unfit = (cause: SchemaIssue.Issue) => fail(new TypeError(issueMessage(cause), { cause }))
+  return Effect.flatMap(Effect.mapError(json.encoded, unfit), text)
 }
 
 const typeOf = (body: KnownContent | ContentStream): string | undefined => {
