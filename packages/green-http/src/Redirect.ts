@@ -40,7 +40,7 @@ const ofTheBody = [
  *
  * 303 makes a GET of all but GET and HEAD, 301 and 302 of POST; then the body and what describes it are gone. The
  * fragment is kept unless the Location has its own. At another origin credentials are gone. A body that is a stream has
- * been read, and cannot be sent again.
+ * been read, and cannot be sent again; files and Blobs are.
  *
  * @category constructors
  * @since 0.1.0

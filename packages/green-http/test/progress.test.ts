@@ -121,14 +121,11 @@ describe("progress", () => {
       const seen = yield* watching(progress)
       yield* Effect.flatMap(http.put("/moved", { body: "text", progress }), ({ text }) => text)
       const changes = yield* Fiber.join(seen)
-      assert.deepStrictEqual(
-        changes.map(({ direction, bytes, total }) => [direction, bytes, total]),
-        [
-          ...[0, 4, 0, 4, 0, 4].map((bytes) => ["upload", bytes, 4]),
-          ["download", 0, 5],
-          ["download", 5, 5]
-        ]
-      )
+      assert.deepStrictEqual(changes, [
+        ...[0, 4, 0, 4, 0, 4].map((bytes) => ({ direction: "upload" as const, bytes, total: 4 })),
+        { direction: "download", bytes: 0, total: 5 },
+        { direction: "download", bytes: 5, total: 5 }
+      ])
     }).pipe(over)
   )
 

@@ -226,6 +226,21 @@ describe("a body", () => {
     }).pipe(over)
   )
 
+  it.live("is let go when the request is interrupted in a hook that has its head", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.write(Buffer.alloc(1_000_000))
+      })
+      const told = yield* Deferred.make<void>()
+      const hooks = { response: () => Effect.andThen(Deferred.succeed(told, undefined), Effect.never) }
+      const http = yield* GreenHttp.make({ baseUrl: server.url, hooks })
+      const fiber = yield* Effect.forkChild(http.get("/"))
+      yield* Deferred.await(told)
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+    }).pipe(over)
+  )
+
   it.live("of a fiber that succeeds may be read by another one", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => response.end(request.url))

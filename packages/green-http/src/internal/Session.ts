@@ -265,17 +265,26 @@ export class Session {
           if (response.status !== 401) {
             return auth.answered === undefined
               ? Effect.succeed(response)
-              : Effect.as(auth.answered(response.headers), response)
+              : Effect.as(this.#meanwhile(request, response, auth.answered(response.headers)), response)
           }
           if (auth.challenged === undefined || !again || !Redirect.isRepeatable(request.body))
             return Effect.succeed(response)
-          const challenged = this.#closing.guard(request, auth.challenged(request, response.headers))
+          const challenged = this.#meanwhile(request, response, auth.challenged(request, response.headers))
           return Effect.flatMap(challenged, (repeat) =>
             repeat ? Effect.andThen(response.body.discard, attempt(false)) : Effect.succeed(response)
           )
         })
       })
     return attempt(true)
+  }
+
+  /** What is done while a response has come and nobody has it: the body is let go if that fails. */
+  #meanwhile<A>(
+    request: ExchangeRequest,
+    response: ExchangeResponse,
+    effect: Effect.Effect<A, HttpError>
+  ): Effect.Effect<A, HttpError> {
+    return Effect.onError(this.#closing.guard(request, effect), () => response.body.discard)
   }
 
   #sendRetrying(
@@ -308,7 +317,7 @@ export class Session {
     return Effect.flatMap(sent, (response) => {
       if (jar !== undefined && this.#isOwn(request.url)) jar.store(request.url, response.headers)
       const told = hooks?.response?.(new Head(asked, response, performance.now() - started), asked)
-      return told === undefined ? Effect.succeed(response) : Effect.as(this.#closing.guard(asked, told), response)
+      return told === undefined ? Effect.succeed(response) : Effect.as(this.#meanwhile(asked, response, told), response)
     })
   }
 
