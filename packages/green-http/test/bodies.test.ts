@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { GreenHttp, HttpError, MemoryExchange, UndiciExchange } from "green-http"
@@ -155,6 +156,27 @@ describe("a response", () => {
     assert.strictEqual((await response.arrayBuffer()).byteLength, 3)
     assert.deepStrictEqual(response.trailers, Object.create(null))
   })
+
+  it.live("that is let go while it is read fails who reads it, and is not taken for a short one", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.setHeader("content-length", 8)
+        response.write("half")
+        setTimeout(() => response.end("half"), 20)
+      })
+      const slow = MemoryExchange.layer(() => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })))
+      for (const layer of [UndiciExchange.layer(), slow]) {
+        yield* Effect.gen(function* () {
+          const http = yield* GreenHttp.make({ baseUrl: server.url })
+          const response = yield* http.get("/")
+          const reading = yield* Effect.forkChild(response.bytes, { startImmediately: true })
+          yield* response.discard
+          const error = yield* Effect.flip(Fiber.join(reading))
+          assert.deepStrictEqual(error.reason, { _tag: "Discarded" })
+        }).pipe(Effect.scoped, Effect.provide(layer))
+      }
+    })
+  )
 
   it.live("has its trailers after its body", () =>
     Effect.gen(function* () {

@@ -35,6 +35,8 @@ describe("a session that is closed", () => {
       const later = yield* Effect.flip(http.get("/body?token=secret"))
       assert.deepStrictEqual(later.reason, { _tag: "Closed" })
       assert.notInclude(later.message, "secret")
+      const missing = yield* Effect.flip(http.post("/", { body: { path: "/nowhere/at all" } }))
+      assert.deepStrictEqual(missing.reason, { _tag: "Closed" })
       yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
     }).pipe(over)
   )
