@@ -18,6 +18,18 @@ const printed: Readonly<Record<string, string>> = {
 (c) woken again: 1
 (c) hello, world
 `,
+  "examples/progress.ts": `
+upload   ██████░░░░░░░░░░░░░░░░░░ 25 %
+upload   ████████████░░░░░░░░░░░░ 50 %
+upload   ██████████████████░░░░░░ 75 %
+upload   ████████████████████████ 100 %
+16777216 bytes are here
+download ██████░░░░░░░░░░░░░░░░░░ 25 %
+download ████████████░░░░░░░░░░░░ 50 %
+download ██████████████████░░░░░░ 75 %
+download ████████████████████████ 100 %
+16777216 bytes are back
+`,
   "examples/protocol.ts": `
 on the event loop:   it is 42, found with 7 questions
 blocking the thread: it is 42, found with 7 questions

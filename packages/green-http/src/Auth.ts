@@ -18,7 +18,6 @@ import { failure, type HttpError } from "./HttpError.ts"
 import type { ExchangeRequest, RawHeaders } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
 import { messageOf } from "./internal/messageOf.ts"
-import { isRepeatable } from "./Redirect.ts"
 
 /**
  * A way to authenticate. Made for one session, or shared by several.
@@ -120,7 +119,7 @@ export const digest = (user: string, password: Secret): Effect.Effect<Auth> =>
   Effect.sync(() => {
     let state: Digest.DigestState | undefined
     const tried = new WeakSet<ExchangeRequest>()
-    const known = ({ body }: ExchangeRequest) => (body instanceof Uint8Array ? body : undefined)
+    const known = ({ body }: ExchangeRequest) => (body instanceof Uint8Array ? body : body?.bytes)
     return {
       authorize: (request) =>
         Effect.sync(() => {
@@ -135,7 +134,7 @@ export const digest = (user: string, password: Secret): Effect.Effect<Auth> =>
       challenged: (request, response) =>
         Effect.sync(() => {
           const challenges = parseChallenges(Headers.getAll(response, "www-authenticate"))
-          const chosen = Digest.choose(challenges, isRepeatable(request.body))
+          const chosen = Digest.choose(challenges, request.body === undefined || known(request) !== undefined)
           if (chosen === undefined) return false
           const refused = tried.has(request) && !Digest.isStale(challenges) && chosen.nonce === state?.nonce
           state = chosen

@@ -82,15 +82,10 @@ const bodyOf = (body: HttpBody.HttpBody): GreenHttp.RequestOptions => {
 
 /** What a Fetch client would take as it is: text, bytes, a form, a Blob or a stream. */
 const rawBody = (body: unknown): GreenHttp.RequestOptions => {
-  if (typeof body === "string" || body instanceof Uint8Array) return { body }
+  if (typeof body === "string" || body instanceof Uint8Array || body instanceof Blob) return { body }
   if (body instanceof URLSearchParams) return { form: body }
   if (body instanceof FormData) return { multipart: body }
-  const source = body instanceof Blob ? body.stream() : body
-  if (source instanceof ReadableStream) {
-    return {
-      body: Stream.fromReadableStream<Uint8Array, unknown>({ evaluate: () => source, onError: (cause) => cause })
-    }
-  }
+  if (body instanceof ReadableStream) return { body }
   return { body: Stream.fail(new TypeError(`a body of this kind cannot be sent: ${String(body)}`)) }
 }
 

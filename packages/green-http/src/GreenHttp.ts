@@ -3,23 +3,28 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
 import type * as Cookies from "./Cookies.ts"
-import { HttpError } from "./HttpError.ts"
+import { failure, HttpError } from "./HttpError.ts"
 import { type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
 import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
-import { OpenBodies } from "./internal/body/OwnedBody.ts"
+import type { Coding } from "./internal/body/codings.ts"
+import { EncodedValue } from "./internal/body/EncodedValue.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
 import { Session } from "./internal/Session.ts"
 import { Urls } from "./internal/Urls.ts"
 import { verbs } from "./internal/verbs.ts"
-import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
+import type { Progress } from "./Progress.ts"
+import { PromiseResponse } from "./PromiseResponse.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
 
 /**
@@ -76,6 +81,11 @@ export interface SessionOptions {
   readonly maxBytes?: number
   /** Whether compressed bodies are asked for, and decompressed: they are unless said. */
   readonly decompress?: boolean
+  /**
+   * Compresses what is sent, and says so in its Content-Encoding: for servers that are known to take it. A body whose
+   * Content-Encoding is among the headers is sent as it is. Nothing is compressed unless said.
+   */
+  readonly compress?: Coding
   /** Nothing is retried unless said; `{}` is a good start. */
   readonly retry?: Retry
   readonly hooks?: Hooks
@@ -88,6 +98,10 @@ export interface SessionOptions {
  * @since 0.1.0
  */
 export interface RequestOptions extends BodyOptions {
+  /** Instead of the session's; `false` for none. */
+  readonly compress?: Coding | false
+  /** Is told how many bytes go over the wire. */
+  readonly progress?: Progress
   /** Added to the query of the URL. */
   readonly params?: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
   /** Instead of the session's of the same names. */
@@ -112,6 +126,12 @@ export interface RequestOptions extends BodyOptions {
  */
 export interface GreenHttp {
   readonly green: true
+  /**
+   * Closes the session, as the end of its scope does: requests to come fail with the reason `Closed`, bodies that nobody
+   * has read are let go, and what is on the way fails when its head is here. The connections are those of the exchange,
+   * and stay. Harmless when it is closed.
+   */
+  readonly close: Effect.Effect<void>
   readonly cookies: Cookies.Cookies | undefined
   /** Performs a request: the head of the response is here, its body is to be read. */
   readonly request: (
@@ -145,6 +165,11 @@ export type Verb = (url: string | URL, options?: RequestOptions) => Effect.Effec
  */
 export interface PromiseHttp {
   readonly green: false
+  /**
+   * The same as of a session without promises, but what is on the way is interrupted at once, and rejects with the reason
+   * `Closed`. One that was made by `promises` closes its layer too.
+   */
+  readonly close: () => Promise<void>
   readonly cookies: Cookies.Cookies | undefined
   readonly request: (method: string, url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
   readonly get: PromiseVerb
@@ -175,6 +200,43 @@ export interface Signal {
 export type PromiseVerb = (url: string | URL, options?: RequestOptions & Signal) => Promise<PromiseResponse>
 
 /**
+ * A value for the option `json`, checked and encoded by its Schema before anything is sent. One that does not fit fails
+ * the request with the reason `RequestBody`, and the Schema's words. The encoding may not need services.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ * import { GreenHttp, MemoryExchange } from "green-http"
+ *
+ * const User = Schema.Struct({ name: Schema.String, born: Schema.DateFromString })
+ * const app = MemoryExchange.layer((request) => new Response(request.body))
+ *
+ * const program = Effect.gen(function*() {
+ *   const http = yield* GreenHttp.make({ baseUrl: "http://app.test" })
+ *   const response = yield* http.post("/users", { json: GreenHttp.encoded(User, { name: "Ada", born: new Date(0) }) })
+ *   const user = yield* response.decode(User)
+ *   return user.born.getTime()
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(app))))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const encoded = <S extends Schema.ConstraintEncoder<unknown>>(schema: S, value: S["Type"]): EncodedJson =>
+  new EncodedValue(schema, value)
+
+/**
+ * A value with its Schema, to be sent as JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EncodedJson = EncodedValue
+
+/**
  * A session over the exchange of where it is made. With `green: false` its methods give promises.
  *
  * Fails when the base URL is none.
@@ -195,25 +257,37 @@ export function make(
     const { exchange } = yield* HttpExchange
     const urls = Urls.make(options.baseUrl)
     if (urls instanceof HttpError) return yield* Effect.fail(urls)
-    const bodies = yield* Effect.acquireRelease(
-      Effect.sync(() => new OpenBodies()),
-      (bodies) => Effect.sync(() => bodies.end())
+    const session = yield* Effect.acquireRelease(
+      Effect.sync(() => new Session(exchange, options, urls)),
+      (session) => Effect.sync(() => session.close())
     )
-    const session = new Session(exchange, options, urls, bodies)
-    if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
+    if (options.green === false) return promising(session, yield* Effect.context())
     const request: GreenHttp["request"] = (method, url, options = {}) => session.ask(method, url, options)
-    return { green: true, cookies: session.cookies, request, ...verbs(request) } as const
+    const close = Effect.sync(() => session.close())
+    return { green: true, cookies: session.cookies, close, request, ...verbs(request) } as const
   })
 }
 
-/** The fiber ends with the head: then nobody but the session answers for the body. */
-const promising = (session: Session, run: RunPromise): PromiseHttp => {
-  const request: PromiseHttp["request"] = async (method, url, options = {}) => {
+/** The fiber of a promise ends with the head: then nobody but the session answers for the body. */
+const promising = (session: Session, context: Context.Context<never>): PromiseHttp => {
+  const fork = Effect.runForkWith(context)
+  const run = Effect.runPromiseWith(context)
+  const request: PromiseHttp["request"] = (method, url, options = {}) => {
     const { signal } = options
-    const response = await run(session.ask(method, url, options), signal === undefined ? {} : { signal })
-    return new PromiseResponse(response, run)
+    const fiber = fork(session.ask(method, url, options), signal === undefined ? {} : { signal })
+    return new Promise((resolve, reject) => {
+      session.promised.add(fiber)
+      fiber.addObserver((exit) => {
+        session.promised.delete(fiber)
+        if (exit._tag === "Success") resolve(new PromiseResponse(exit.value, run))
+        else if (session.isClosed && Cause.hasInterruptsOnly(exit.cause))
+          reject(failure({ method, url }, { _tag: "Closed" }))
+        else reject(Cause.squash(exit.cause))
+      })
+    })
   }
-  return { green: false, cookies: session.cookies, request, ...verbs(request) }
+  const close = async () => session.close()
+  return { green: false, cookies: session.cookies, close, request, ...verbs(request) }
 }
 
 /**
@@ -235,7 +309,7 @@ const promising = (session: Session, run: RunPromise): PromiseHttp => {
 export const promises = async <E>(
   layer: Layer.Layer<HttpExchange, E>,
   options?: SessionOptions
-): Promise<PromiseHttp & AsyncDisposable & { readonly close: () => Promise<void> }> => {
+): Promise<PromiseHttp & AsyncDisposable> => {
   const scope = Scope.makeUnsafe()
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const made = Effect.flatMap(Layer.buildWithScope(layer, scope), (context) =>

@@ -37,7 +37,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
  * - `Discarded`: the body was let go before it was read to its end.
- * - `Closed`: the client was closed.
+ * - `Closed`: the session was closed, or what it sends through.
  * - `Unplayed`: a cassette has no exchange for the request.
  *
  * @category errors
@@ -131,7 +131,7 @@ const describe = (reason: HttpErrorReason): string => {
     case "Discarded":
       return "the body was discarded before it was read: read it before the fiber fails and the session is closed"
     case "Closed":
-      return "the client was closed"
+      return "the session was closed, or what it sends through: make another one"
     case "Unplayed":
       return `the cassette has no exchange for it: ${reason.problem}`
   }

@@ -34,7 +34,14 @@ export type RawHeaders = ReadonlyArray<string>
  */
 export type RequestBody =
   | Uint8Array
-  | { readonly stream: Stream.Stream<Uint8Array, HttpError>; readonly length?: number }
+  | {
+      readonly stream: Stream.Stream<Uint8Array, HttpError>
+      readonly length?: number
+      /** Whether the stream gives the same bytes when it is run again. */
+      readonly repeatable?: boolean
+      /** All of its bytes, if they are at hand. */
+      readonly bytes?: Uint8Array
+    }
 
 /**
  * One request. `url` is absolute, http or https; its user and password are ignored, and so is its fragment.

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+
 import * as SchemaParser from "effect/SchemaParser"
 import * as Stream from "effect/Stream"
 import { createWriteStream } from "node:fs"
@@ -19,6 +20,7 @@ import {
   toStream
 } from "./HttpExchange.ts"
 import * as Headers from "./HttpHeaders.ts"
+import { issueMessage } from "./internal/issueMessage.ts"
 import { messageOf } from "./internal/messageOf.ts"
 import { type Link, parse } from "./Links.ts"
 
@@ -66,7 +68,15 @@ export interface HttpResponse extends ResponseHead {
   readonly text: Effect.Effect<string, HttpError>
   /** The value of the JSON text. An empty body is no JSON. */
   readonly json: Effect.Effect<unknown, HttpError>
-  /** The same, decoded by a Schema. */
+  /** The form of the body, urlencoded or multipart as its Content-Type says, read by the platform. */
+  readonly formData: Effect.Effect<FormData, HttpError>
+  /** The parameters of the body, as of the query of a URL. */
+  readonly urlParams: Effect.Effect<URLSearchParams, HttpError>
+  /** The bytes in a buffer of their own. */
+  readonly arrayBuffer: Effect.Effect<ArrayBuffer, HttpError>
+  /** What came after the body, by name in lower case: there when that has been read to its end. */
+  readonly trailers: Readonly<Record<string, string>>
+  /** The same as `json`, decoded by a Schema. */
   readonly decode: <S extends Schema.Constraint>(
     schema: S
   ) => Effect.Effect<S["Type"], HttpError, S["DecodingServices"]>
@@ -177,10 +187,34 @@ export class Received extends Head implements HttpResponse {
     return Effect.flatMap(this.text, (text) => this.#attempt("as JSON", (): unknown => JSON.parse(text)))
   }
 
+  get formData(): Effect.Effect<FormData, HttpError> {
+    return Effect.flatMap(this.bytes, (bytes) =>
+      Effect.tryPromise({
+        try: () =>
+          new Response(new Uint8Array(bytes), {
+            headers: { "content-type": this.headers["content-type"] ?? "" }
+          }).formData(),
+        catch: (cause) => this.#fail({ _tag: "Decode", problem: `as a form: ${messageOf(cause)}`, cause })
+      })
+    )
+  }
+
+  get urlParams(): Effect.Effect<URLSearchParams, HttpError> {
+    return Effect.map(this.text, (text) => new URLSearchParams(text))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, HttpError> {
+    return Effect.map(this.bytes, (bytes) => new Uint8Array(bytes).buffer)
+  }
+
+  get trailers(): Readonly<Record<string, string>> {
+    return Headers.toRecord(this.#body.trailers())
+  }
+
   decode<S extends Schema.Constraint>(schema: S): Effect.Effect<S["Type"], HttpError, S["DecodingServices"]> {
     const decode = SchemaParser.decodeUnknownEffect(schema)
     return Effect.flatMap(this.json, (value) =>
-      Effect.mapError(decode(value), (cause) => this.#fail({ _tag: "Decode", problem: String(cause), cause }))
+      Effect.mapError(decode(value), (cause) => this.#fail({ _tag: "Decode", problem: issueMessage(cause), cause }))
     )
   }
 

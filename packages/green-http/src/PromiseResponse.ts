@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Cookie } from "tough-cookie"
 import type { HttpError } from "./HttpError.ts"
@@ -93,6 +94,31 @@ export class PromiseResponse implements ResponseHead {
 
   json(): Promise<unknown> {
     return this.#run(this.#response.json)
+  }
+
+  /** The same, decoded by a Schema whose decoding needs no services. */
+  decode<S extends Schema.ConstraintDecoder<unknown>>(schema: S): Promise<S["Type"]> {
+    return this.#run(this.#response.decode(schema))
+  }
+
+  /** The form of the body, urlencoded or multipart as its Content-Type says. */
+  formData(): Promise<FormData> {
+    return this.#run(this.#response.formData)
+  }
+
+  /** The parameters of the body, as of the query of a URL. */
+  urlParams(): Promise<URLSearchParams> {
+    return this.#run(this.#response.urlParams)
+  }
+
+  /** The bytes in a buffer of their own. */
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#run(this.#response.arrayBuffer)
+  }
+
+  /** What came after the body: there when that has been read to its end. */
+  get trailers(): Readonly<Record<string, string>> {
+    return this.#response.trailers
   }
 
   /** Writes the bytes to a file, which is made new. How many they were. */

@@ -40,7 +40,7 @@ const ofTheBody = [
  *
  * 303 makes a GET of all but GET and HEAD, 301 and 302 of POST; then the body and what describes it are gone. The
  * fragment is kept unless the Location has its own. At another origin credentials are gone. A body that is a stream has
- * been read, and cannot be sent again.
+ * been read, and cannot be sent again; files and Blobs are.
  *
  * @category constructors
  * @since 0.1.0
@@ -83,7 +83,8 @@ export const next = (
  * @category guards
  * @since 0.1.0
  */
-export const isRepeatable = (body: RequestBody | undefined): boolean => body === undefined || body instanceof Uint8Array
+export const isRepeatable = (body: RequestBody | undefined): boolean =>
+  body === undefined || body instanceof Uint8Array || body.repeatable === true
 
 /** Servers send a Location in UTF-8, and header fields arrive as Latin-1. */
 const asUtf8 = (text: string): string => {

@@ -24,7 +24,8 @@ export type RetryCause =
   | { readonly _tag: "Response"; readonly status: number; readonly headers: RawHeaders }
 
 /**
- * How requests are retried. Only those that may be sent twice: an idempotent method, and a body that is no stream.
+ * How requests are retried. Only those that may be sent twice: an idempotent method, and a body that is no stream;
+ * files and Blobs may be sent twice too.
  *
  * A request is retried that found no connection, or no response in its time, and one whose response has one of the
  * `statuses`. When the schedule ends, what came last is the outcome.

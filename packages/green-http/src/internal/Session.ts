@@ -13,12 +13,14 @@ import type { Exchange, ExchangeRequest, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
 import type { HttpResponse } from "../HttpResponse.ts"
 import { acceptEncoding } from "./body/decompress.ts"
-import type { OpenBodies, Owners } from "./body/OwnedBody.ts"
-import { encode } from "./body/RequestBodies.ts"
+import { countSent } from "./body/counted.ts"
+import { OpenBodies, type Owners } from "./body/OwnedBody.ts"
+import { type Encoded, encode, hasBody, none } from "./body/RequestBodies.ts"
 import { perform } from "./perform.ts"
 import { targetOf } from "./target.ts"
 import { isTraced, traced } from "./tracing.ts"
 import type { Urls } from "./Urls.ts"
+import type { Asked } from "./body/contents.ts"
 
 /** Header fields, and why they cannot be sent. */
 interface Checked {
@@ -31,7 +33,10 @@ export class Session {
   readonly #exchange: Exchange
   readonly #traced: Exchange
   readonly options: SessionOptions
-  readonly bodies: OpenBodies
+  readonly bodies = new OpenBodies()
+  /** The fibers of requests that are promises, which nobody else could interrupt. */
+  readonly promised = new Set<Fiber.Fiber<unknown, unknown>>()
+  isClosed = false
   readonly #urls: Urls
   readonly #origin: string | undefined
   readonly #timeouts: ExchangeRequest["timeouts"]
@@ -40,12 +45,11 @@ export class Session {
   readonly #ownHeaders: Checked
   readonly #otherHeaders: Checked
 
-  constructor(exchange: Exchange, options: SessionOptions, urls: Urls, bodies: OpenBodies) {
+  constructor(exchange: Exchange, options: SessionOptions, urls: Urls) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
     this.#exchange = exchange
     this.#traced = traced(exchange)
     this.options = options
-    this.bodies = bodies
     this.#urls = urls
     this.#origin = urls.base?.origin
     this.#timeouts = milliseconds(options.timeouts ?? {})
@@ -56,17 +60,21 @@ export class Session {
 
   ask(method: string, to: string | URL, options: RequestOptions): Effect.Effect<HttpResponse, HttpError> {
     return Effect.withFiber((fiber) => {
-      const url = this.#urls.parse(method, to)
-      const total = options.timeouts?.total ?? this.options.timeouts?.total
-      if (total === undefined) return this.#ask(method, url, options, [fiber])
-      // What is timed runs in a fiber of its own, and the response is the caller's.
-      const timed = Effect.withFiber((own) => this.#ask(method, url, options, [own, fiber]))
-      const reason = { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) } as const
-      return Effect.timeoutOrElse(timed, {
-        duration: total,
-        orElse: () => Effect.fail(failure({ method, url: to }, reason))
-      })
+      const { progress } = options
+      if (progress === undefined) return this.#askInTime(method, to, options, fiber)
+      if (!progress.take()) {
+        const problem = "its progress is that of another request: make one for each"
+        return Effect.fail(failure({ method, url: to }, { _tag: "InvalidRequest", problem }))
+      }
+      return Effect.onError(this.#askInTime(method, to, options, fiber), () => Effect.sync(() => progress.end()))
     })
+  }
+
+  /** No request begins any more, and no body is left. Harmless when it is closed. */
+  close(): void {
+    this.isClosed = true
+    for (const fiber of [...this.promised]) fiber.interruptUnsafe()
+    this.bodies.end()
   }
 
   /** Whether the session's own headers, auth and cookies may go there. */
@@ -85,6 +93,24 @@ export class Session {
     return { ...request, headers: Headers.without(request.headers, ...names(own)) }
   }
 
+  #askInTime(
+    method: string,
+    to: string | URL,
+    options: RequestOptions,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Effect.Effect<HttpResponse, HttpError> {
+    const url = this.#urls.parse(method, to)
+    const total = options.timeouts?.total ?? this.options.timeouts?.total
+    if (total === undefined) return this.#ask(method, url, options, [fiber])
+    // What is timed runs in a fiber of its own, and the response is the caller's.
+    const timed = Effect.withFiber((own) => this.#ask(method, url, options, [own, fiber]))
+    const reason = { _tag: "Timeout", phase: "total", milliseconds: Duration.toMillis(total) } as const
+    return Effect.timeoutOrElse(timed, {
+      duration: total,
+      orElse: () => Effect.fail(failure({ method, url: to }, reason))
+    })
+  }
+
   #ask(
     method: string,
     url: URL | HttpError,
@@ -98,40 +124,55 @@ export class Session {
       const auth = basic(decode(url.username), decode(url.password))
       return this.#ask(method, shown, { auth, ...options }, owners)
     }
-    const request = this.#prepare(method, url, options)
-    return request instanceof HttpError ? Effect.fail(request) : perform(this, request, options, owners)
+    const asked = withParams(url, options.params)
+    const request = { method, url: asked }
+    // A body that is not there, say, is not looked for.
+    if (this.isClosed) return Effect.fail(failure(request, { _tag: "Closed" }))
+    if (!hasBody(options)) return this.#perform(request, none, options, owners)
+    const coding = options.compress ?? this.options.compress ?? false
+    const isEncoded = coding === false || Headers.get(this.#given(asked, options), "content-encoding") !== undefined
+    return Effect.flatMap(encode(options, request, isEncoded ? undefined : coding), (encoded) =>
+      this.#perform(request, encoded, options, owners)
+    )
   }
 
-  #prepare(method: string, to: URL, options: RequestOptions): ExchangeRequest | HttpError {
-    const url = withParams(to, options.params)
-    let encoded: ReturnType<typeof encode>
-    try {
-      encoded = encode(options, { method, url })
-    } catch (cause) {
-      return failure({ method, url }, { _tag: "RequestBody", cause })
-    }
+  #perform(
+    { method, url }: Asked,
+    encoded: Encoded,
+    options: RequestOptions,
+    owners: Owners
+  ): Effect.Effect<HttpResponse, HttpError> {
     const headers =
-      options.headers === undefined && encoded.type === undefined
+      options.headers === undefined && encoded === none
         ? this.isOwn(url)
           ? this.#ownHeaders
           : this.#otherHeaders
-        : this.#headersOf(url, options, encoded.type)
+        : this.#headersOf(url, options, encoded)
     const problem = Headers.isToken(method) ? headers.problem : `${JSON.stringify(method)} is no method`
-    if (problem !== undefined) return failure({ method, url }, { _tag: "InvalidRequest", problem })
+    if (problem !== undefined) return Effect.fail(failure({ method, url }, { _tag: "InvalidRequest", problem }))
+    const { progress } = options
+    const body = encoded.body === undefined || progress === undefined ? encoded.body : countSent(encoded.body, progress)
     const timeouts =
       options.timeouts === undefined ? this.#timeouts : milliseconds({ ...this.options.timeouts, ...options.timeouts })
-    return {
+    const request = {
       method,
       url,
       headers: headers.fields,
-      ...(encoded.body === undefined ? undefined : { body: encoded.body }),
+      ...(body === undefined ? undefined : { body }),
       ...(timeouts === undefined ? undefined : { timeouts })
     }
+    return perform(this, request, options, owners)
   }
 
-  #headersOf(url: URL, options: RequestOptions, type: string | undefined): Checked {
-    const fields = Headers.merge(this.isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+  /** The header fields of the session and of the request. */
+  #given(url: URL, options: RequestOptions): Array<string> {
+    return Headers.merge(this.isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+  }
+
+  #headersOf(url: URL, options: RequestOptions, { coding, type }: Encoded): Checked {
+    const fields = this.#given(url, options)
     if (type !== undefined && Headers.get(fields, "content-type") === undefined) fields.push("content-type", type)
+    if (coding !== undefined) fields.push("content-encoding", coding)
     return this.#checked(fields)
   }
 

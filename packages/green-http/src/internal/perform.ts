@@ -12,6 +12,7 @@ import * as Headers from "../HttpHeaders.ts"
 import { Head, type HttpResponse, Received, type ResponseHead } from "../HttpResponse.ts"
 import * as Redirect from "../Redirect.ts"
 import { retrying } from "../Retry.ts"
+import { countReceived } from "./body/counted.ts"
 import { decompress } from "./body/decompress.ts"
 import type { Owners } from "./body/OwnedBody.ts"
 import type { Session } from "./Session.ts"
@@ -108,23 +109,25 @@ const sent = (
 ): Effect.Effect<ExchangeResponse, HttpError> => {
   const { hooks } = session.options
   const jar = session.cookies !== undefined && session.isOwn(request.url) ? session.cookies : undefined
-  const cookie = jar?.header(request.url)
-  const exchange = session.exchangeIn(owners[0])
-  const exchanged = exchange(
-    cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
-  )
+  const exchange = () => {
+    if (session.isClosed) return closed(asked)
+    const cookie = jar?.header(request.url)
+    const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
+    return session.exchangeIn(owners[0])(withCookies)
+  }
   const tell = hooks?.response
   const started = tell === undefined ? 0 : performance.now()
-  return Effect.flatMap(
-    hooks?.request === undefined ? exchanged : Effect.andThen(hooks.request(asked), exchanged),
-    (response) => {
-      const owned = session.bodies.own(request, response, owners)
-      if (jar !== undefined && Headers.has(response, "set-cookie")) jar.store(request.url, response.headers)
-      if (tell === undefined) return Effect.succeed(owned)
-      return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), owned)
-    }
-  )
+  const exchanged = hooks?.request === undefined ? exchange() : Effect.flatMap(hooks.request(asked), exchange)
+  return Effect.flatMap(exchanged, (response) => {
+    if (session.isClosed) return Effect.andThen(response.body.discard, closed(asked))
+    const owned = session.bodies.own(request, response, owners)
+    if (jar !== undefined && Headers.has(response, "set-cookie")) jar.store(request.url, response.headers)
+    if (tell === undefined) return Effect.succeed(owned)
+    return Effect.as(tell(new Head(asked, response, performance.now() - started), asked), owned)
+  })
 }
+
+const closed = (request: ExchangeRequest) => Effect.fail(failure(request, { _tag: "Closed" }))
 
 const withCookie = (headers: RawHeaders, cookie: string): RawHeaders => {
   const own = Headers.get(headers, "cookie")
@@ -145,9 +148,10 @@ const received = (
   const isCoded =
     session.options.decompress !== false && request.method !== "HEAD" && Headers.has(response, "content-encoding")
   const coding = isCoded ? Headers.get(response.headers, "content-encoding") : undefined
-  const inflated =
-    coding === undefined ? undefined : decompress(response.body, coding, (reason) => failure(request, reason))
+  const { progress } = options
+  const counted = progress === undefined ? response.body : countReceived(request, response, progress)
+  const inflated = coding === undefined ? undefined : decompress(counted, coding, (reason) => failure(request, reason))
   const maxBytes = options.maxBytes ?? session.options.maxBytes ?? 64 * 1024 * 1024
-  const body = inflated ?? response.body
+  const body = inflated ?? counted
   return new Received({ request, response, body, decoded: inflated !== undefined, history, elapsed, maxBytes })
 }

@@ -125,15 +125,17 @@ class OwnedBody implements ResponseBody {
 
   get pull(): Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError> {
     const claim = this.#claim
+    const discarded = () => Effect.fail(failure(this.#request, { _tag: "Discarded" }))
     return Effect.suspend(() => {
-      if (claim.state === "discarded") return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
-      return Effect.onExit(claim.body.pull, (exit) =>
-        Effect.sync(() => {
-          if (exit._tag === "Success" && exit.value !== undefined) return
-          claim.state = "read"
-          claim.disown()
-        })
-      )
+      if (claim.state === "discarded") return discarded()
+      return Effect.flatMap(Effect.exit(claim.body.pull), (exit) => {
+        if (exit._tag === "Success" && exit.value !== undefined) return exit
+        // It was let go meanwhile: this is no end.
+        if (claim.state === "discarded") return discarded()
+        claim.state = "read"
+        claim.disown()
+        return exit
+      })
     })
   }
 

@@ -1,23 +1,33 @@
 /**
  * What is sent: the bodies that a session makes, with the header fields that describe them.
  */
-import * as Stream from "effect/Stream"
-import { failure, HttpError } from "../../HttpError.ts"
+import * as Effect from "effect/Effect"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import { failure, type HttpError } from "../../HttpError.ts"
 import type { RequestBody } from "../../HttpExchange.ts"
+import * as Multipart from "../../Multipart.ts"
+import type { Coding } from "./codings.ts"
+import { compress } from "./compress.ts"
+import { type Asked, type ContentStream, type KnownContent, toBody, utf8 } from "./contents.ts"
+import { issueMessage } from "../issueMessage.ts"
+import { EncodedValue } from "./EncodedValue.ts"
 
 /**
  * The body of a request, as a session takes it: one of these, or none.
  */
 export interface BodyOptions {
-  /** Sent as JSON. */
+  /** Sent as JSON; what `GreenHttp.encoded` gives is checked and encoded by its Schema before. */
   readonly json?: unknown
   /** Sent as application/x-www-form-urlencoded. */
   readonly form?: Readonly<Record<string, string | ReadonlyArray<string>>> | URLSearchParams
-  /** Sent as multipart/form-data: fields, and files as Blobs, which are read as they are sent. */
-  readonly multipart?: FormData
-  /** Sent as it is: text in UTF-8, bytes, or a stream that is pulled as fast as it can be sent. */
-  readonly body?: string | Uint8Array | Stream.Stream<Uint8Array, unknown>
-  /** How many bytes a stream has, if that is known. */
+  /** Sent as multipart/form-data: fields, and files, which are read as they are sent. */
+  readonly multipart?: FormData | Iterable<Multipart.Part>
+  /**
+   * Sent as it is: text in UTF-8, bytes, a Blob, a file, which is opened as it is sent, or a stream, which is pulled as
+   * fast as it can be sent.
+   */
+  readonly body?: KnownContent | ContentStream
+  /** How many bytes a stream has, if that is known. A stream that has more or less fails. */
   readonly length?: number
 }
 
@@ -25,47 +35,64 @@ export interface Encoded {
   readonly body: RequestBody | undefined
   /** The Content-Type, unless the caller has his own. */
   readonly type: string | undefined
+  /** The Content-Encoding. */
+  readonly coding?: Coding
 }
 
-/** Throws what `JSON.stringify` throws. */
-export const encode = (options: BodyOptions, request: { readonly method: string; readonly url: URL }): Encoded => {
+export const none: Encoded = { body: undefined, type: undefined }
+
+export const hasBody = ({ body, form, json, multipart }: BodyOptions): boolean =>
+  json !== undefined || form !== undefined || multipart !== undefined || body !== undefined
+
+/** The body, compressed if there is something to compress. */
+export const encode = (
+  options: BodyOptions,
+  request: Asked,
+  coding: Coding | undefined
+): Effect.Effect<Encoded, HttpError> => {
+  const whole = plain(options, request)
+  if (coding === undefined) return whole
+  return Effect.flatMap(whole, (encoded) => {
+    const { body } = encoded
+    if (body === undefined || (body instanceof Uint8Array && body.byteLength === 0)) return Effect.succeed(encoded)
+    return Effect.map(compress(body, coding, request), (compressed) => ({ ...encoded, body: compressed, coding }))
+  })
+}
+
+const plain = (options: BodyOptions, request: Asked): Effect.Effect<Encoded, HttpError> => {
   const { body, form, json, length, multipart } = options
-  if (json !== undefined) return { body: utf8(JSON.stringify(json)), type: "application/json" }
+  if (json !== undefined) return encodeJson(json, request)
   if (form !== undefined) {
     const parameters = form instanceof URLSearchParams ? form : new URLSearchParams(pairs(form))
-    return { body: utf8(parameters.toString()), type: "application/x-www-form-urlencoded" }
+    return Effect.succeed({ body: utf8(parameters.toString()), type: "application/x-www-form-urlencoded" })
   }
-  if (multipart !== undefined) return encodeMultipart(multipart, request)
-  if (body === undefined) return none
-  if (typeof body === "string") return { body: utf8(body), type: "text/plain;charset=UTF-8" }
-  if (body instanceof Uint8Array) return { body, type: undefined }
-  const stream = Stream.mapError(body, (cause) =>
-    cause instanceof HttpError ? cause : failure(request, { _tag: "RequestBody", cause })
-  )
-  return { body: length === undefined ? { stream } : { stream, length }, type: undefined }
+  if (multipart !== undefined) return Multipart.encode(multipart, request)
+  if (body === undefined) return Effect.succeed(none)
+  return Effect.map(toBody(body, length, request), (encoded) => ({ body: encoded, type: typeOf(body) }))
 }
 
-const none: Encoded = { body: undefined, type: undefined }
+const encodeJson = (json: unknown, request: Asked): Effect.Effect<Encoded, HttpError> => {
+  const fail = (cause: unknown) => failure(request, { _tag: "RequestBody", cause })
+  const text = (value: unknown) =>
+    Effect.try({
+      try: (): Encoded => {
+        const text: string | undefined = JSON.stringify(value)
+        if (text === undefined) throw new TypeError(`${typeof value} has no JSON`)
+        return { body: utf8(text), type: "application/json" }
+      },
+      catch: fail
+    })
+  if (!(json instanceof EncodedValue)) return text(json)
+  const unfit = (cause: SchemaIssue.Issue) => fail(new TypeError(issueMessage(cause), { cause }))
+  return Effect.flatMap(Effect.mapError(json.encoded, unfit), text)
+}
 
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
+const typeOf = (body: KnownContent | ContentStream): string | undefined => {
+  if (typeof body === "string") return "text/plain;charset=UTF-8"
+  return body instanceof Blob && body.type !== "" ? body.type : undefined
+}
 
 const pairs = (form: Readonly<Record<string, string | ReadonlyArray<string>>>): Array<[string, string]> =>
   Object.entries(form).flatMap(([name, value]) =>
     (typeof value === "string" ? [value] : value).map((one): [string, string] => [name, one])
   )
-
-/** By the platform: boundaries, names and lengths are its matter. The Blobs are read as the stream is pulled. */
-const encodeMultipart = (form: FormData, request: { readonly method: string; readonly url: URL }): Encoded => {
-  const response = new Response(form)
-  const source = response.body
-  if (source === null) return none
-  return {
-    type: response.headers.get("content-type") ?? undefined,
-    body: {
-      stream: Stream.fromReadableStream({
-        evaluate: () => source,
-        onError: (cause) => failure(request, { _tag: "RequestBody", cause })
-      })
-    }
-  }
-}
