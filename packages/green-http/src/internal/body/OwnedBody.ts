@@ -97,7 +97,8 @@ class OwnedBody implements ResponseBody {
         Effect.suspend(() => {
           if (exit._tag === "Success" && exit.value !== undefined) return Effect.void
           // It was let go meanwhile: this is no end.
-          if (claim.state === "discarded") return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
+          if (exit._tag === "Success" && claim.state === "discarded")
+            return Effect.fail(failure(this.#request, { _tag: "Discarded" }))
           claim.state = "read"
           claim.disown()
           return Effect.void
