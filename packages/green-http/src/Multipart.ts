@@ -1,7 +1,8 @@
 /**
  * Bodies of several parts, multipart/form-data (RFC 7578): fields and files, each sent as it is read.
  *
- * Names are escaped as the Fetch standard's `FormData` is, so what browsers are understood by understands this.
+ * Names are escaped as the Fetch standard's `FormData` is, so what browsers are understood by understands this. That
+ * leaves percent signs alone: a name that has `%22`, `%0D` or `%0A` itself is read as having the character.
  *
  * @since 0.1.0
  */

@@ -138,6 +138,9 @@ describe("multipart", () => {
   const Parts = Schema.Array(
     Schema.Struct({ name: Name, filename: Schema.UndefinedOr(Name), content: Schema.Array(Schema.Int) })
   )
+  /** A percent sign is not escaped: who writes an escape by himself is read as having meant it. */
+  const asRead = (name: string) => name.replace(/%0a/gi, "\n").replace(/%0d/gi, "\r").replace(/%22/g, '"')
+
   it.live.prop(
     "with any names, filenames and contents is understood as it was said",
     [Parts],
@@ -166,11 +169,11 @@ describe("multipart", () => {
           // A byte order mark is not part of a text.
           said.map(({ content, filename, name }) => {
             const text = content.replace(/^\ufeff/, "")
-            return filename === undefined ? [name, text] : [name, filename, text]
+            return filename === undefined ? [asRead(name), text] : [asRead(name), asRead(filename), text]
           })
         )
       }).pipe(Effect.scoped, over),
-    { arbitrary: { runs: 60 } }
+    { arbitrary: { runs: 100 } }
   )
 
   it.live("whose file is not there, or is none, fails before anything is sent", () =>

@@ -44,7 +44,7 @@ export const none: Encoded = { body: undefined, type: undefined }
 export const hasBody = ({ body, form, json, multipart }: BodyOptions): boolean =>
   json !== undefined || form !== undefined || multipart !== undefined || body !== undefined
 
-/** The body, compressed if there is something to compress. */
+/** The body, compressed if there is something to compress. JSON is made within the call. */
 export const encode = (
   options: BodyOptions,
   request: Asked,
@@ -72,19 +72,22 @@ const plain = (options: BodyOptions, request: Asked): Effect.Effect<Encoded, Htt
 }
 
 const encodeJson = (json: unknown, request: Asked): Effect.Effect<Encoded, HttpError> => {
-  const fail = (cause: unknown) => failure(request, { _tag: "RequestBody", cause })
-  const text = (value: unknown) =>
-    Effect.try({
-      try: (): Encoded => {
-        const text: string | undefined = JSON.stringify(value)
-        if (text === undefined) throw new TypeError(`${typeof value} has no JSON`)
-        return { body: utf8(text), type: "application/json" }
-      },
-      catch: fail
-    })
-  if (!(json instanceof EncodedValue)) return text(json)
-  const unfit = (cause: SchemaIssue.Issue) => fail(new TypeError(issueMessage(cause), { cause }))
-  return Effect.flatMap(Effect.mapError(json.encoded, unfit), text)
+  if (!(json instanceof EncodedValue)) return jsonOf(json, request)
+  const unfit = (cause: SchemaIssue.Issue) => {
+    const words = new TypeError(issueMessage(cause), { cause })
+    return failure(request, { _tag: "RequestBody", cause: words })
+  }
+  return Effect.flatMap(Effect.mapError(json.encoded, unfit), (value) => jsonOf(value, request))
+}
+
+const jsonOf = (value: unknown, request: Asked): Effect.Effect<Encoded, HttpError> => {
+  try {
+    const text: string | undefined = JSON.stringify(value)
+    if (text === undefined) throw new TypeError(`${typeof value} has no JSON`)
+    return Effect.succeed({ body: utf8(text), type: "application/json" })
+  } catch (cause) {
+    return Effect.fail(failure(request, { _tag: "RequestBody", cause }))
+  }
 }
 
 const typeOf = (body: KnownContent | ContentStream): string | undefined => {
