@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
+import type { CircuitBreakerOptions } from "./CircuitBreaker.ts"
 import type * as Cookies from "./Cookies.ts"
 import type { HttpError } from "./HttpError.ts"
 import { type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
@@ -16,9 +17,12 @@ import type { HeadersInput } from "./HttpHeaders.ts"
 import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
+import { withPolicies } from "./internal/policies.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
+import { traced } from "./internal/tracing.ts"
 import { verbs } from "./internal/verbs.ts"
 import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
+import type { RateLimitOptions } from "./RateLimit.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
 
 /**
@@ -77,6 +81,13 @@ export interface SessionOptions {
   readonly decompress?: boolean
   /** Nothing is retried unless said; `{}` is a good start. */
   readonly retry?: Retry
+  /**
+   * How many requests an origin gets in what time; any number unless said. All exchanges count: redirects, retries and
+   * authentication too. The time that they wait is in no time-out but `total`.
+   */
+  readonly rateLimit?: RateLimitOptions
+  /** When an origin that fails is left alone for a while: never unless said, and `{}` is a good start. */
+  readonly circuitBreaker?: CircuitBreakerOptions
   readonly hooks?: Hooks
 }
 
@@ -197,7 +208,7 @@ export function make(
       Effect.sync(() => new OpenBodies()),
       (bodies) => Effect.sync(() => bodies.end())
     )
-    const session = new Session(exchange, options, base, bodies)
+    const session = new Session(yield* withPolicies(traced(exchange), options), options, base, bodies)
     if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
     const request: GreenHttp["request"] = (method, url, options = {}) =>
       Effect.withFiber((fiber) => session.ask(method, url, options, fiber))

@@ -18,7 +18,6 @@ import { type Retry, retrying } from "../Retry.ts"
 import { acceptEncoding, decompress } from "./body/decompress.ts"
 import type { OpenBodies } from "./body/OwnedBody.ts"
 import { encode } from "./body/RequestBodies.ts"
-import { traced } from "./tracing.ts"
 
 /** A URL that can be asked. It is shared: not to be changed. */
 export const parseUrl = (method: string, value: string | URL, base: URL | undefined): Effect.Effect<URL, HttpError> => {
@@ -70,7 +69,7 @@ export class Session {
 
   constructor(exchange: Exchange, options: SessionOptions, base: URL | undefined, bodies: OpenBodies) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.#exchange = traced(exchange)
+    this.#exchange = exchange
     this.#options = options
     this.#base = base
     this.#bodies = bodies
