@@ -12,10 +12,13 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
+import { cached, type CacheOptions, openStore, type Target } from "./internal/undici/Cache.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
 
+export type { CacheOptions } from "./internal/undici/Cache.ts"
+export type { CacheStore } from "./internal/undici/CacheStore.ts"
 export type { TlsOptions } from "./internal/undici/Connector.ts"
 
 /**
@@ -55,26 +58,42 @@ export interface UndiciOptions {
   readonly proxy?: string | URL | "environment"
   /** The most bytes that the head of a response may have: 16 KiB unless said. */
   readonly maxHeaderSize?: number
-  /** A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. */
+  /**
+   * Whether responses are kept and used again, as RFC 9111 has it; not unless said. Freshness is by the clock of the
+   * system. Requests that have conditions or a range of their own go by it.
+   */
+  readonly cache?: boolean | CacheOptions
+  /**
+   * A dispatcher of your own, such as a `ProxyAgent`; the other options but `cache` are then its own affair. It stays
+   * open.
+   */
   readonly dispatcher?: Dispatcher
 }
 
 /**
- * An exchange of its own connections, which are closed with the scope: those in use too.
+ * An exchange of its own connections, which are closed with the scope: those in use too, and the file of the cache. That
+ * the file cannot be opened is a defect.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
-  options.dispatcher === undefined
-    ? Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => makeDispatcher(options)),
-          (agent) => Effect.promise(() => agent.destroy())
-        ),
-        over
-      )
-    : Effect.succeed(over(options.dispatcher))
+  Effect.gen(function* () {
+    const cache = options.cache === true ? {} : options.cache || undefined
+    const store =
+      cache &&
+      (yield* Effect.acquireRelease(
+        Effect.sync(() => openStore(cache)),
+        (store) => Effect.sync(() => store.close())
+      ))
+    const dispatcher =
+      options.dispatcher ??
+      (yield* Effect.acquireRelease(
+        Effect.sync(() => makeDispatcher(options)),
+        (agent) => Effect.promise(() => agent.destroy())
+      ))
+    return over(cache === undefined || store === undefined ? dispatcher : cached(dispatcher, cache, store))
+  })
 
 /**
  * The handler of `HttpExchange` over the network.
@@ -132,7 +151,7 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   })
 }
 
-const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
+const over = (target: Target): { readonly exchange: Exchange } => {
   const turns = new Turns()
   const exchange: Exchange = (request) =>
     Effect.withFiber((fiber) =>
@@ -147,7 +166,7 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
         const { origin } = request.url
         const reply = new Reply(request, timer, () => turns.ended(origin), resume)
         turns.dispatch(origin, () => {
-          if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
+          if (!reply.isOver) dispatch(target, origin, request, reply)
         })
         return Effect.sync(() => reply.abandon())
       })
@@ -155,10 +174,10 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
   return { exchange }
 }
 
-const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {
+const dispatch = (target: Target, origin: string, request: ExchangeRequest, reply: Reply): void => {
   const { body, headers, method, url } = request
   try {
-    dispatcher.dispatch(
+    target.dispatch(
       {
         origin,
         path: url.pathname + url.search,

@@ -264,7 +264,7 @@ describe("a rate limit", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("keys that nobody asks any more are forgotten", () => {
+  it.effect("of a thousand keys, what is forgotten is not missed", () => {
     const { layer } = recorded()
     return Effect.gen(function* () {
       const made: Array<string> = []
