@@ -118,8 +118,12 @@ describe("a circuit", () => {
       assert.strictEqual((yield* Fiber.join(slow)).reason._tag, "Timeout")
       state.answer = fails({ _tag: "InvalidRequest", problem: "no" })
       assert.strictEqual(yield* outcome(http), "InvalidRequest")
+      state.answer = Effect.delay(status(200), "1 second")
+      const last = yield* Effect.forkChild(outcome(http), { startImmediately: true })
       state.answer = status(200)
-      assert.strictEqual(yield* outcome(http), 200)
+      assert.strictEqual(yield* outcome(http), "CircuitOpen")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([yield* Fiber.join(last), yield* outcome(http)], [200, 200])
     }).pipe(Effect.provide(layer))
   })
 

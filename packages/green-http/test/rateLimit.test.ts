@@ -51,6 +51,22 @@ describe("a rate limit", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("who comes when the window is over is behind those who wait for it", () => {
+    const { layer, seen } = recorded()
+    return Effect.gen(function* () {
+      const http = yield* session({ rateLimit: { limit: 1, window: "1 second" } })
+      yield* Effect.forkChild(Effect.andThen(Effect.sleep("1 second"), http.get("/late")), { startImmediately: true })
+      yield* http.get("/1")
+      yield* asking(http, "/2")
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(seen, [
+        ["/1", 0],
+        ["/2", 1000],
+        ["/late", 2000]
+      ])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("as a token bucket lets them go evenly", () => {
     const { layer, seen } = recorded()
     return Effect.gen(function* () {

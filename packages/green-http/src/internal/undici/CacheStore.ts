@@ -38,8 +38,7 @@ const mostEntries = 1024
 
 export class SafeStore implements CacheStore {
   readonly #store: CacheStore
-  #close: (() => void) | undefined
-  #isClosed = false
+  readonly #close: (() => void) | undefined
 
   constructor(store: MemoryOptions | FileOptions | CacheStore) {
     if ("createWriteStream" in store) this.#store = store
@@ -55,30 +54,28 @@ export class SafeStore implements CacheStore {
   }
 
   get(key: Key): ReturnType<CacheStore["get"]> {
-    const found = attempt(this.#isClosed, () => this.#store.get(key))
+    const found = attempt(() => this.#store.get(key))
     return found instanceof Promise ? found.catch(() => undefined) : found
   }
 
   /** Cookies are set by the response that came, and not again by what is stored of it. */
   createWriteStream(key: Key, value: Value): ReturnType<CacheStore["createWriteStream"]> {
     const { "set-cookie": _, ...headers } = value.headers
-    return attempt(this.#isClosed, () => this.#store.createWriteStream(key, { ...value, headers }))
+    return attempt(() => this.#store.createWriteStream(key, { ...value, headers }))
   }
 
   delete(key: Key): void {
-    const deleted = attempt(this.#isClosed, () => this.#store.delete(key))
+    const deleted = attempt(() => this.#store.delete(key))
     if (deleted instanceof Promise) deleted.catch(() => undefined)
   }
 
   /** Closes what was opened here, and nothing of somebody else's. */
   close(): void {
-    this.#isClosed = true
     this.#close?.()
   }
 }
 
-const attempt = <A>(isClosed: boolean, f: () => A): A | undefined => {
-  if (isClosed) return undefined
+const attempt = <A>(f: () => A): A | undefined => {
   try {
     return f()
   } catch {
