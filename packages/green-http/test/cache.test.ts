@@ -6,10 +6,12 @@ import * as Stream from "effect/Stream"
 import { Auth, GreenHttp, HttpExchange, UndiciExchange } from "green-http"
 import { mkdtempSync, rmSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { createSecureServer } from "node:http2"
 import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { gzipSync } from "node:zlib"
-import { serve } from "./support/server.ts"
+import { certificate, key } from "./support/certificate.ts"
+import { listening, serve } from "./support/server.ts"
 
 type Listener = (request: IncomingMessage, response: ServerResponse, asked: number) => void
 
@@ -159,6 +161,32 @@ describe("a cache", () => {
       const last = yield* http.get("/")
       assert.strictEqual(Buffer.compare(yield* last.bytes, long), 0)
       assert.strictEqual(asked(), 4)
+    })
+  )
+
+  it.live("does so over HTTP/2", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const server = yield* listening(
+        createSecureServer({ cert: certificate, key }, (request, response) => {
+          asked++
+          const headers = { etag: '"long"', "cache-control": "no-cache" }
+          if (request.headers["if-none-match"] === undefined) response.writeHead(200, headers).end(long)
+          else response.writeHead(304, headers).end()
+        }),
+        "https"
+      )
+      const http = yield* Effect.provideServiceEffect(
+        GreenHttp.make({ baseUrl: server.url }),
+        HttpExchange,
+        UndiciExchange.make({ cache: true, http2: true, tls: { ca: certificate } })
+      )
+      for (let times = 0; times < 3; times++) {
+        const response = yield* http.get("/")
+        assert.strictEqual(response.status, 200)
+        assert.strictEqual(Buffer.compare(yield* response.bytes, long), 0)
+      }
+      assert.strictEqual(asked, 3)
     })
   )
 

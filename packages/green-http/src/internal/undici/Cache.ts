@@ -35,7 +35,10 @@ export interface Target {
   readonly dispatch: (options: SentOptions, reply: Reply) => unknown
 }
 
-type SentOptions = Dispatcher.DispatchOptions & { headers: Array<string> }
+interface SentOptions extends Dispatcher.DispatchOptions {
+  readonly headers: Array<string>
+  reply?: Reply
+}
 
 export const openStore = ({ store = {} }: CacheOptions): SafeStore => new SafeStore(store)
 
@@ -58,8 +61,9 @@ export const cached = (dispatcher: Dispatcher, options: CacheOptions, store: Saf
   return {
     dispatch: (sent, reply) => {
       if (isSafe(sent.method) && isForOne(sent.headers)) return dispatcher.dispatch(sent, reply)
-      const told = { ...sent, reply }
-      return send(told, reply)
+      // The cache makes options of its own from these, which only we have.
+      sent.reply = reply
+      return send(sent, reply)
     }
   }
 }

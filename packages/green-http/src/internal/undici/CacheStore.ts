@@ -54,8 +54,13 @@ export class SafeStore implements CacheStore {
   }
 
   get(key: Key): ReturnType<CacheStore["get"]> {
-    const found = attempt(() => this.#store.get(key))
-    return found instanceof Promise ? found.catch(() => undefined) : found
+    // For every request: without a closure.
+    try {
+      const found = this.#store.get(key)
+      return found instanceof Promise ? found.catch(() => undefined) : found
+    } catch {
+      return undefined
+    }
   }
 
   /** Cookies are set by the response that came, and not again by what is stored of it. */
