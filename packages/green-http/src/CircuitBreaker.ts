@@ -7,8 +7,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
-import { toMillis } from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
@@ -153,7 +152,7 @@ export const make = (options: CircuitBreakerOptions = {}): Effect.Effect<Circuit
         onFailure: () => Effect.void,
         onSuccess: (state) => {
           const isTried = state._tag === "HalfOpen" && state.probing
-          const milliseconds = state._tag === "Open" ? toMillis(state.retryAfter) : 0
+          const milliseconds = state._tag === "Open" ? Duration.toMillis(state.retryAfter) : 0
           return isTried || milliseconds > 0
             ? Effect.fail(failure(request, open(state.key, milliseconds)))
             : Effect.void
@@ -204,5 +203,5 @@ const rejected = (request: ExchangeRequest, { reason }: CircuitBreakerError): Ht
     request,
     reason._tag === "CircuitBreakerStoreError"
       ? { _tag: "Refused", problem: `the store of the circuit breaker failed: ${reason.message}` }
-      : open(reason.key, reason._tag === "CircuitOpen" ? toMillis(reason.retryAfter) : 0)
+      : open(reason.key, reason._tag === "CircuitOpen" ? Duration.toMillis(reason.retryAfter) : 0)
   )

@@ -29,7 +29,8 @@ export interface RateLimitOptions {
   readonly window: Duration.Input
   /**
    * `fixed-window` unless said: as many as may at once, and the next ones when the window is over. `token-bucket`: as many
-   * at once after a rest, then evenly, one in each part of the window.
+   * at once after a rest, then evenly, one in each part of the window. Both keep the limit in the long run; a single
+   * stretch as long as the window may have up to twice as many, as the counting of effect/persistence has it.
    */
   readonly algorithm?: "fixed-window" | "token-bucket"
   /** `delay` unless said: it waits, in the order in which they came. `fail`: with the reason `RateLimited`, at once. */

@@ -191,6 +191,10 @@ describe("a rate limit", () => {
         ["/day", 10_000],
         ["/3", 70_000]
       ])
+      const failing = yield* session({ rateLimit: { limit: 100, window: "1 second", onExceeded: "fail" } })
+      yield* failing.get("/busy")
+      const { reason } = yield* Effect.flip(failing.get("/4"))
+      assert.deepStrictEqual(reason._tag === "RateLimited" ? reason.retryAfterMillis : reason, 10_000)
     }).pipe(Effect.provide(layer))
   })
 
