@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Auth } from "./Auth.ts"
+import type { CircuitBreakerOptions } from "./CircuitBreaker.ts"
 import type * as Cookies from "./Cookies.ts"
 import { failure, HttpError } from "./HttpError.ts"
 import { type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
@@ -20,11 +21,14 @@ import type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 import type { Coding } from "./internal/body/codings.ts"
 import { EncodedValue } from "./internal/body/EncodedValue.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
+import { withPolicies } from "./internal/policies.ts"
 import { Session } from "./internal/Session.ts"
+import { traced } from "./internal/tracing.ts"
 import { Urls } from "./internal/Urls.ts"
 import { verbs } from "./internal/verbs.ts"
 import type { Progress } from "./Progress.ts"
 import { PromiseResponse } from "./PromiseResponse.ts"
+import type { RateLimitOptions } from "./RateLimit.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
 
 /**
@@ -88,6 +92,13 @@ export interface SessionOptions {
   readonly compress?: Coding
   /** Nothing is retried unless said; `{}` is a good start. */
   readonly retry?: Retry
+  /**
+   * How many requests an origin gets in what time; any number unless said. All exchanges count: redirects, retries and
+   * authentication too. The time that they wait is in no time-out but `total`.
+   */
+  readonly rateLimit?: RateLimitOptions
+  /** When an origin that fails is left alone for a while: never unless said, and `{}` is a good start. */
+  readonly circuitBreaker?: CircuitBreakerOptions
   readonly hooks?: Hooks
 }
 
@@ -257,8 +268,9 @@ export function make(
     const { exchange } = yield* HttpExchange
     const urls = Urls.make(options.baseUrl)
     if (urls instanceof HttpError) return yield* Effect.fail(urls)
+    const guarded = yield* withPolicies(traced(exchange), options)
     const session = yield* Effect.acquireRelease(
-      Effect.sync(() => new Session(exchange, options, urls)),
+      Effect.sync(() => new Session(guarded, options, urls)),
       (session) => Effect.sync(() => session.close())
     )
     if (options.green === false) return promising(session, yield* Effect.context())

@@ -36,6 +36,8 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `Status`: not from 200 to 299, where that was asked for.
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
+ * - `RateLimited`: there have been `limit` requests of `key` already; one may go in so many milliseconds.
+ * - `CircuitOpen`: requests of `key` failed too often; it is tried again in so many milliseconds, or right now if 0.
  * - `Discarded`: the body was let go before it was read to its end.
  * - `Closed`: the session was closed, or what it sends through.
  * - `Unplayed`: a cassette has no exchange for the request.
@@ -57,6 +59,8 @@ export type HttpErrorReason =
   | { readonly _tag: "Status"; readonly status: number }
   | { readonly _tag: "RequestBody"; readonly cause: unknown }
   | { readonly _tag: "Refused"; readonly problem: string }
+  | { readonly _tag: "RateLimited"; readonly key: string; readonly limit: number; readonly retryAfterMillis: number }
+  | { readonly _tag: "CircuitOpen"; readonly key: string; readonly retryAfterMillis: number }
   | { readonly _tag: "Discarded" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
@@ -128,6 +132,12 @@ const describe = (reason: HttpErrorReason): string => {
       return `the body to be sent failed: ${messageOf(reason.cause)}`
     case "Refused":
       return `refused: ${reason.problem}`
+    case "RateLimited":
+      return `the rate limit of ${reason.limit} for ${reason.key} is reached; ask again in ${reason.retryAfterMillis} ms`
+    case "CircuitOpen":
+      return reason.retryAfterMillis === 0
+        ? `the circuit of ${reason.key} is open, and another request tries it now; ask again when that is answered`
+        : `the circuit of ${reason.key} is open after too many failures; ask again in ${reason.retryAfterMillis} ms`
     case "Discarded":
       return "the body was discarded before it was read: read it before the fiber fails and the session is closed"
     case "Closed":

@@ -10,7 +10,7 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { HttpError } from "./HttpError.ts"
 import type { ExchangeRequest, ExchangeResponse, RawHeaders } from "./HttpExchange.ts"
-import * as Headers from "./HttpHeaders.ts"
+import { retryAfter } from "./internal/retryAfter.ts"
 import { isRepeatable } from "./Redirect.ts"
 
 /**
@@ -98,12 +98,3 @@ const isTemporary = ({ reason }: HttpError): boolean =>
   reason._tag === "Connect" ||
   (reason._tag === "Dns" && reason.code === "EAI_AGAIN") ||
   (reason._tag === "Timeout" && reason.phase !== "body" && reason.phase !== "total")
-
-/** In milliseconds: seconds, or a date (RFC 9110, 10.2.3). */
-const retryAfter = (headers: RawHeaders, now: number): number => {
-  const value = Headers.get(headers, "retry-after")?.trim()
-  if (value === undefined) return 0
-  if (/^\d+$/.test(value)) return Number(value) * 1000
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? 0 : Math.max(0, date - now)
-}

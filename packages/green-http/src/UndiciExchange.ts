@@ -22,10 +22,13 @@ import {
 } from "./HttpExchange.ts"
 import { type Target, targetOf } from "./internal/target.ts"
 import { Attempts } from "./internal/undici/Attempts.ts"
+import { cached, type CacheOptions, openStore, type Sender } from "./internal/undici/Cache.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
 
+export type { CacheOptions } from "./internal/undici/Cache.ts"
+export type { CacheStore } from "./internal/undici/CacheStore.ts"
 export type { TlsOptions } from "./internal/undici/Connector.ts"
 
 /**
@@ -65,25 +68,42 @@ export interface UndiciOptions {
   readonly proxy?: string | URL | "environment"
   /** The most bytes that the head of a response may have: 16 KiB unless said. */
   readonly maxHeaderSize?: number
-  /** A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. */
+  /**
+   * Whether responses are kept and used again, as RFC 9111 has it; not unless said. Freshness is by the clock of the
+   * system. Requests that have conditions or a range of their own go by it.
+   */
+  readonly cache?: boolean | CacheOptions
+  /**
+   * A dispatcher of your own, such as a `ProxyAgent`; the other options but `cache` are then its own affair. It stays
+   * open.
+   */
   readonly dispatcher?: Dispatcher
 }
 
 /**
- * An exchange of its own connections, which are closed with the scope: those in use too.
+ * An exchange of its own connections, which are closed with the scope: those in use too, and the file of the cache. That
+ * the file cannot be opened is a defect.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
-  Effect.suspend(() => {
+  Effect.gen(function* () {
     const attempts = new Attempts()
-    if (options.dispatcher !== undefined) return Effect.succeed(over(options.dispatcher, attempts))
-    const acquired = Effect.acquireRelease(
-      Effect.sync(() => makeDispatcher(options, attempts)),
-      (agent) => Effect.promise(() => agent.destroy())
-    )
-    return Effect.map(acquired, (dispatcher) => over(dispatcher, attempts))
+    const cache = options.cache === true ? {} : options.cache || undefined
+    const store =
+      cache &&
+      (yield* Effect.acquireRelease(
+        Effect.sync(() => openStore(cache)),
+        (store) => Effect.sync(() => store.close())
+      ))
+    const dispatcher =
+      options.dispatcher ??
+      (yield* Effect.acquireRelease(
+        Effect.sync(() => makeDispatcher(options, attempts)),
+        (agent) => Effect.promise(() => agent.destroy())
+      ))
+    return over(cache === undefined || store === undefined ? dispatcher : cached(dispatcher, cache, store), attempts)
   })
 
 /**
@@ -143,7 +163,7 @@ const makeDispatcher = (options: UndiciOptions, attempts: Attempts): Dispatcher 
   })
 }
 
-const over = (dispatcher: Dispatcher, attempts: Attempts): { readonly exchange: Exchange } => {
+const over = (sender: Sender, attempts: Attempts): { readonly exchange: Exchange } => {
   const turns = new Turns((origin) => attempts.giveUp(origin))
   const exchange = (request: ExchangeRequest, timer: Timer) =>
     Effect.callback<ExchangeResponse, HttpError>((resume) => {
@@ -151,7 +171,7 @@ const over = (dispatcher: Dispatcher, attempts: Attempts): { readonly exchange: 
       const turn = turns.of(target.origin)
       const reply = new Reply(request, timer, turn, resume)
       turn.dispatch(() => {
-        if (!reply.isOver) dispatch(dispatcher, target, request, reply)
+        if (!reply.isOver) dispatch(sender, target, request, reply)
       })
       return Effect.sync(() => reply.abandon())
     })
@@ -178,10 +198,10 @@ const realTimer: Timer = (milliseconds, ring) => {
   return () => clearTimeout(timeout)
 }
 
-const dispatch = (dispatcher: Dispatcher, { origin, path }: Target, request: ExchangeRequest, reply: Reply): void => {
+const dispatch = (sender: Sender, { origin, path }: Target, request: ExchangeRequest, reply: Reply): void => {
   const { body, headers, method } = request
   try {
-    dispatcher.dispatch(
+    sender.dispatch(
       {
         origin,
         path,

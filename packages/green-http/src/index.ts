@@ -5,6 +5,7 @@
  */
 export * as Auth from "./Auth.ts"
 export * as CassetteExchange from "./CassetteExchange.ts"
+export * as CircuitBreaker from "./CircuitBreaker.ts"
 export * as Cookies from "./Cookies.ts"
 export * as GreenHttp from "./GreenHttp.ts"
 export { HttpError } from "./HttpError.ts"
@@ -13,4 +14,5 @@ export type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 export * as MemoryExchange from "./MemoryExchange.ts"
 export * as Multipart from "./Multipart.ts"
 export * as Progress from "./Progress.ts"
+export * as RateLimit from "./RateLimit.ts"
 export * as UndiciExchange from "./UndiciExchange.ts"

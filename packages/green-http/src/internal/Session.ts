@@ -18,7 +18,6 @@ import { OpenBodies, type Owners } from "./body/OwnedBody.ts"
 import { type Encoded, encode, hasBody, none } from "./body/RequestBodies.ts"
 import { perform } from "./perform.ts"
 import { targetOf } from "./target.ts"
-import { isTraced, traced } from "./tracing.ts"
 import type { Urls } from "./Urls.ts"
 import type { Asked } from "./body/contents.ts"
 
@@ -30,8 +29,7 @@ interface Checked {
 
 export class Session {
   readonly cookies: Cookies.Cookies | undefined
-  readonly #exchange: Exchange
-  readonly #traced: Exchange
+  readonly exchange: Exchange
   readonly options: SessionOptions
   readonly bodies = new OpenBodies()
   /** The fibers of requests that are promises, which nobody else could interrupt. */
@@ -47,8 +45,7 @@ export class Session {
 
   constructor(exchange: Exchange, options: SessionOptions, urls: Urls) {
     this.cookies = options.cookies === false ? undefined : (options.cookies ?? Cookies.make())
-    this.#exchange = exchange
-    this.#traced = traced(exchange)
+    this.exchange = exchange
     this.options = options
     this.#urls = urls
     this.#origin = urls.base?.origin
@@ -80,11 +77,6 @@ export class Session {
   /** Whether the session's own headers, auth and cookies may go there. */
   isOwn(url: URL): boolean {
     return this.#origin === undefined || targetOf(url).origin === this.#origin
-  }
-
-  /** The exchange, for the fiber that performs it. */
-  exchangeIn(fiber: Fiber.Fiber<unknown, unknown>): Exchange {
-    return isTraced(fiber) ? this.#traced : this.#exchange
   }
 
   /** What the session adds is for its own origin, also when it is left by a redirect. */

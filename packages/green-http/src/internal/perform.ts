@@ -113,7 +113,7 @@ const sent = (
     if (session.isClosed) return closed(asked)
     const cookie = jar?.header(request.url)
     const withCookies = cookie === undefined ? request : { ...request, headers: withCookie(request.headers, cookie) }
-    return session.exchangeIn(owners[0])(withCookies)
+    return session.exchange(withCookies)
   }
   const tell = hooks?.response
   const started = tell === undefined ? 0 : performance.now()

@@ -3,20 +3,20 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { type HttpError, redactUrl } from "../HttpError.ts"
 import type { Exchange, ExchangeRequest, ExchangeResponse } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
 
-/** Whether somebody looks: Effect's own tracer keeps spans that nobody sees. */
-export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
-  Context.getOrUndefined(fiber.context, Tracer.Tracer) !== undefined
-
+/** The exchange; as it is if nobody looks: Effect's own tracer keeps spans that nobody sees. */
 export const traced =
   (exchange: Exchange): Exchange =>
   (request) =>
-    Effect.withFiber((fiber) => withSpan(exchange, request, fiber.getRef(Tracer.DisablePropagation)))
+    Effect.withFiber((fiber) =>
+      Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
+        ? exchange(request)
+        : withSpan(exchange, request, fiber.getRef(Tracer.DisablePropagation))
+    )
 
 /** Attributes as OpenTelemetry names them for HTTP clients. */
 const withSpan = (

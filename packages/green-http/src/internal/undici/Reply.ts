@@ -117,6 +117,11 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     return this.#failure !== undefined
   }
 
+  /** Whether the head of the response is here. */
+  get isAnswered(): boolean {
+    return this.#state === "body" || this.#state === "ended"
+  }
+
   /** Lets go before there is a response. */
   abandon(): void {
     this.#abort({ _tag: "Closed" })
