@@ -35,25 +35,37 @@ class Counting implements Dispatcher.DispatchHandler {
   }
 }
 
-/** So many downloads; the figure is in MB a second. */
-const side = (name: string, downloads: number, download: () => Promise<number>): Side => ({
-  name,
-  round: async () => {
-    const start = performance.now()
-    for (let count = 0; count < downloads; count++) {
-      const received = await download()
-      if (received !== size) throw new Error(`${name} received ${received} bytes of ${size}`)
+/** Makes sides of so many downloads, whose figure is in MB a second, and keeps the CPU time of each beside. */
+const meter = (downloads: number) => {
+  const costs = new Map<Side, Array<number>>()
+  const side = (name: string, download: () => Promise<number>): Side => {
+    const round = async () => {
+      const before = process.cpuUsage()
+      const start = performance.now()
+      for (let count = 0; count < downloads; count++) {
+        const received = await download()
+        if (received !== size) throw new Error(`${name} received ${received} bytes of ${size}`)
+      }
+      const milliseconds = performance.now() - start
+      const { system, user } = process.cpuUsage(before)
+      costs.get(side)?.push((user + system) / downloads)
+      return (downloads * size) / 1e3 / milliseconds
     }
-    return (downloads * size) / 1e3 / (performance.now() - start)
+    const side: Side = { name, round }
+    costs.set(side, [])
+    return side
   }
-})
+  /** Milliseconds for a download, the least. */
+  const cpu = (side: Side): number => summary(costs.get(side) ?? []).least / 1e3
+  return { side, cpu }
+}
 
 const rows = Effect.fnUntraced(function* (full: Scale) {
-  const scale = { ...full, warmUps: Math.min(full.warmUps, 2), rounds: Math.min(full.rounds, 15) }
+  const scale = { ...full, warmUps: Math.min(full.warmUps, 2), rounds: Math.min(full.rounds, 21) }
   const url = new URL(String(size), yield* server("large"))
   const http = yield* session()
   const dispatcher = yield* agent()
-  const downloads = Math.min(scale.count(15), 15)
+  const { cpu, side } = meter(Math.min(scale.count(15), 15))
 
   const received = (read: (stream: Stream.Stream<Uint8Array, unknown>, count: (bytes: Uint8Array) => void) => Run) =>
     Effect.runPromise(
@@ -65,22 +77,21 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
         )
       })
     )
-  const each = side("Stream.runForEach", downloads, () =>
+  const each = side("Stream.runForEach", () =>
     received((stream, count) => Stream.runForEach(stream, (chunk) => Effect.sync(() => count(chunk))))
   )
-  const arrays = side("Stream.runForEachArray", downloads, () =>
+  const arrays = side("Stream.runForEachArray", () =>
     received((stream, count) => Stream.runForEachArray(stream, (chunks) => Effect.sync(() => chunks.forEach(count))))
   )
   const dispatch = side(
     "undici.dispatch",
-    downloads,
     () =>
       new Promise((resolve, reject) => {
         const asked = { origin: url.origin, path: url.pathname, method: "GET" } as const
         dispatcher.dispatch(asked, new Counting(resolve, reject))
       })
   )
-  const forAwait = side("undici.request, for await", downloads, async () => {
+  const forAwait = side("undici.request, for await", async () => {
     const { body } = await request(url, { dispatcher })
     let received = 0
     for await (const chunk of body) if (chunk instanceof Uint8Array) received += chunk.byteLength
@@ -89,22 +100,26 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
 
   const figures = yield* Effect.promise(() => alternate(scale, [each, arrays, dispatch, forAwait]))
   const speed = (side: Side) => summary(figures(side)).most
-  const row = (measure: string, ours: Side, against: Side, target?: Target): Row => {
-    const ratio = speed(ours) / speed(against)
+  const row = (measure: string, ours: Side, against: Side, of: typeof speed, unit: string, target?: Target): Row => {
+    const ratio = of(ours) / of(against)
+    const digits = unit === "ms" ? 2 : 0
     return {
       measure,
-      ours: `${speed(ours).toFixed(0)} MB/s`,
-      against: `${against.name}: ${speed(against).toFixed(0)} MB/s`,
+      ours: `${of(ours).toFixed(digits)} ${unit}`,
+      against: `${against.name}: ${of(against).toFixed(digits)} ${unit}`,
       unit: "x",
       figure: { median: ratio, least: ratio, most: ratio },
       ...(target === undefined ? {} : { target })
     }
   }
+  const download = "download of 10 MB, each chunk"
   return [
-    row("download of 10 MB, each chunk", each, dispatch, { relation: ">=", must: 0.9, aim: 0.97 }),
-    row("download of 10 MB, each chunk", each, forAwait, { relation: ">=", must: 1.2, aim: 1.4 }),
-    row("download of 10 MB, arrays of chunks", arrays, dispatch),
-    row("download of 10 MB, arrays of chunks", arrays, forAwait)
+    row(download, each, dispatch, speed, "MB/s", { relation: ">=", must: 0.9, aim: 0.97 }),
+    row(download, each, forAwait, speed, "MB/s", { relation: ">=", must: 1.2, aim: 1.4 }),
+    row("download of 10 MB, arrays of chunks", arrays, dispatch, speed, "MB/s"),
+    row("download of 10 MB, arrays of chunks", arrays, forAwait, speed, "MB/s"),
+    row(`${download}, CPU`, each, dispatch, cpu, "ms"),
+    row(`${download}, CPU`, each, forAwait, cpu, "ms")
   ]
 })
 

@@ -32,7 +32,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
   )
 
   const result = yield* Effect.promise(() =>
-    measured(scale, { requests: scale.count(8_000), concurrency: 50, rounds: 11 }, [ours, base, run, ours50, base50])
+    measured(scale, { requests: scale.count(10_000), concurrency: 50, rounds: 15 }, [ours, base, run, ours50, base50])
   )
   const [a, b] = [result(ours), result(base)]
   return [

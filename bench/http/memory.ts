@@ -1,5 +1,5 @@
 /**
- * The most memory that is resident while a body of 1 GB is streamed, down and up, against one of 100 MB, which is long
+ * The most memory that is resident while a body of 1 GB is streamed, down and up, against one of 250 MB, which is long
  * enough for everything that grows with the time to have grown. Every transfer is a process of its own.
  */
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ const program = fileURLToPath(new URL("transfer.ts", import.meta.url))
 const run = promisify(execFile)
 
 const rows = Effect.fnUntraced(function* (full: Scale) {
-  const scale = { ...full, warmUps: 0, rounds: Math.min(full.rounds, 3) }
+  const scale = { ...full, warmUps: 0, rounds: Math.min(full.rounds, 5) }
   const url = yield* server("large")
   const side = (direction: "down" | "up", size: number): Side => ({
     name: `${size / 1e6} MB`,
@@ -23,7 +23,7 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
       return Number(stdout) / 1e6
     }
   })
-  const [long, short] = [scale.count(1_000_000_000), scale.count(100_000_000)]
+  const [long, short] = [scale.count(1_000_000_000), scale.count(250_000_000)]
   const down = { long: side("down", long), short: side("down", short) }
   const up = { long: side("up", long), short: side("up", short) }
   const figures = yield* Effect.promise(() => alternate(scale, [down.short, down.long, up.short, up.long]))

@@ -35,7 +35,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
   ] as const
 
   const result = yield* Effect.promise(() =>
-    measured(scale, { requests: scale.count(3_000), concurrency: 50, rounds: 7 }, [
+    measured(scale, { requests: scale.count(3_000), concurrency: 50, rounds: 9 }, [
       ours,
       ...peers.map(([peer]) => peer)
     ])

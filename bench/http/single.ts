@@ -21,7 +21,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
   const base = promises("undici.request", async () => (await request(url, { dispatcher })).body.arrayBuffer())
 
   const result = yield* Effect.promise(() =>
-    measured(scale, { requests: scale.count(2_000), concurrency: 1, rounds: 11 }, [ours, base, run])
+    measured(scale, { requests: scale.count(4_000), concurrency: 1, rounds: 13 }, [ours, base, run])
   )
   const against = result(base)
   return [
