@@ -37,6 +37,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
  * - `Discarded`: the body was let go before it was read to its end.
+ * - `Consumed`: the body was read as a stream already, which gives it once.
  * - `Closed`: the client was closed.
  * - `Unplayed`: a cassette has no exchange for the request.
  *
@@ -58,6 +59,7 @@ export type HttpErrorReason =
   | { readonly _tag: "RequestBody"; readonly cause: unknown }
   | { readonly _tag: "Refused"; readonly problem: string }
   | { readonly _tag: "Discarded" }
+  | { readonly _tag: "Consumed" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
 
@@ -130,6 +132,8 @@ const describe = (reason: HttpErrorReason): string => {
       return `refused: ${reason.problem}`
     case "Discarded":
       return "the body was discarded before it was read: read it before the fiber fails and the session is closed"
+    case "Consumed":
+      return "the body was read as a stream already, which gives it once: keep what it gave"
     case "Closed":
       return "the client was closed"
     case "Unplayed":

@@ -49,7 +49,7 @@ export interface ResponseHead {
 
 /**
  * A response. The body is read once: as one of `text`, `json`, `bytes`, which may then be asked for again, or as
- * `stream`. A body that nobody reads is discarded when the fiber that has asked fails or is interrupted, when the response
+ * `stream`; what is read after the stream fails with the reason `Consumed`. A body that nobody reads is discarded when the fiber that has asked fails or is interrupted, when the response
  * is garbage, and when the session ends. Whoever reads it then fails with the reason `Discarded`.
  *
  * @category models
@@ -70,7 +70,7 @@ export interface HttpResponse extends ResponseHead {
   readonly decode: <S extends Schema.Constraint>(
     schema: S
   ) => Effect.Effect<S["Type"], HttpError, S["DecodingServices"]>
-  /** The bytes as they come. */
+  /** The bytes as they come; in one piece when they have been read already. */
   readonly stream: Stream.Stream<Uint8Array, HttpError>
   /** Writes the bytes to a file, which is made new. How many they were. */
   readonly saveTo: (path: string) => Effect.Effect<number, HttpError>
@@ -138,6 +138,7 @@ export class Received extends Head implements HttpResponse {
   readonly #maxBytes: number
   readonly #at: { readonly method: string; readonly url: URL }
   #bytes: Effect.Effect<Uint8Array, HttpError> | undefined
+  #streamed = false
 
   constructor({ body, decoded, elapsed, history, maxBytes, request, response }: ResponseOptions) {
     super(request, response, elapsed)
@@ -151,6 +152,7 @@ export class Received extends Head implements HttpResponse {
   get bytes(): Effect.Effect<Uint8Array, HttpError> {
     return Effect.suspend(() => {
       if (this.#bytes !== undefined) return this.#bytes
+      if (this.#streamed) return Effect.fail(this.#fail({ _tag: "Consumed" }))
       const collected = Effect.tap(this.#collect(), (bytes) =>
         Effect.sync(() => {
           this.#bytes = Effect.succeed(bytes)
@@ -180,7 +182,12 @@ export class Received extends Head implements HttpResponse {
   }
 
   get stream(): Stream.Stream<Uint8Array, HttpError> {
-    return toStream(this.#body)
+    return Stream.suspend(() => {
+      if (this.#bytes !== undefined) return Stream.fromEffect(this.#bytes)
+      if (this.#streamed) return Stream.fail(this.#fail({ _tag: "Consumed" }))
+      this.#streamed = true
+      return toStream(this.#body)
+    })
   }
 
   saveTo(path: string): Effect.Effect<number, HttpError> {
