@@ -10,12 +10,17 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { Agent } from "undici"
 
+const programs = {
+  small: new URL("server.ts", import.meta.url),
+  large: new URL("large.ts", import.meta.url)
+}
+
 /** The URL of a server: `small` answers forty-two bytes, `large` as many as its path says. */
-export const server = (kind: "small" | "large"): Effect.Effect<URL, never, Scope.Scope> =>
+export const server = (kind: keyof typeof programs): Effect.Effect<URL, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
-        const child = fork(fileURLToPath(new URL(kind === "small" ? "server.ts" : "large.ts", import.meta.url)))
+        const child = fork(fileURLToPath(programs[kind]))
         const [port]: ReadonlyArray<number> = await once(child, "message")
         return { child, port }
       }),

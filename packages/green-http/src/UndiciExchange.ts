@@ -186,5 +186,8 @@ const lengthIsKnown = (body: RequestBody | undefined): body is { readonly length
 const bodyOf = (body: RequestBody | undefined): Uint8Array | Readable | null => {
   if (body === undefined) return null
   if (body instanceof Uint8Array) return body
-  return Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
+  const readable = Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
+  // Over HTTP/2 undici destroys the body of a request that was let go when it does not listen to it any more.
+  readable.on("error", () => {})
+  return readable
 }
