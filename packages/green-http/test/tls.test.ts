@@ -6,6 +6,7 @@ import { GreenHttp, UndiciExchange } from "green-http"
 import { createServer, type ServerOptions } from "node:https"
 import * as Net from "node:net"
 import { TLSSocket } from "node:tls"
+import { reasonOf } from "../src/internal/undici/errors.ts"
 import {
   authority,
   certificate,
@@ -138,6 +139,12 @@ describe("a handshake", () => {
       assert.match(yield* code(url, { tls: trusting }), /^ERR_SSL_/)
     })
   )
+
+  it("that fails is not taken for a proxy that refuses, whatever OpenSSL begins its message with", () => {
+    const message = "40736C238E7F0000:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version"
+    const error = Object.assign(new Error(message), { code: "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" })
+    assert.deepStrictEqual(reasonOf(error, false), { _tag: "Tls", code: error.code, problem: message })
+  })
 
   it.live("that the server does not answer ends in the time that it may take", () =>
     Effect.gen(function* () {
