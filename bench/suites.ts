@@ -29,6 +29,14 @@ export const suites: Readonly<Record<string, Suite>> = {
     saturated: () => import("./serve/saturated.ts")
   },
   http: {
-    get: () => import("./http/get.ts")
+    get: () => import("./http/get.ts"),
+    single: () => import("./http/single.ts"),
+    peers: () => import("./http/peers.ts"),
+    floor: () => import("./http/floor.ts"),
+    tracer: () => import("./http/tracer.ts"),
+    features: () => import("./http/features.ts"),
+    download: () => import("./http/download.ts"),
+    redirects: () => import("./http/redirects.ts"),
+    memory: () => import("./http/memory.ts")
   }
 }

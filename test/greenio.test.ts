@@ -2,16 +2,26 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-const page = Path.join(import.meta.dirname, "../docs/greenio.md")
+const root = Path.join(import.meta.dirname, "..")
 
-const references = [...Fs.readFileSync(page, "utf8").matchAll(/\[([^\]]+)\]\((\.\.\/[^)]+)\)/g)].map(
-  ([, name = "", path = ""]) => ({ name, file: Path.join(Path.dirname(page), path) })
-)
+/** The pages that say which test holds what, and how many tests they name at least. */
+const pages = {
+  "docs/greenio.md": 40,
+  "packages/green-http/test/requests.md": 80,
+  "packages/green-http/test/httpx.md": 60
+}
 
-describe("docs/greenio.md", () => {
-  it("names tests", () => assert.isAbove(references.length, 40))
+for (const [page, least] of Object.entries(pages)) {
+  const file = Path.join(root, page)
+  const references = [...Fs.readFileSync(file, "utf8").matchAll(/\[([^\]]+)\]\((\.\.?\/[^)]+)\)/g)].map(
+    ([, name = "", path = ""]) => ({ name, file: Path.join(Path.dirname(file), path) })
+  )
 
-  it.each(references)("$name", ({ file, name }) => {
-    assert.include(Fs.readFileSync(file, "utf8"), name)
+  describe(page, () => {
+    it("names tests", () => assert.isAbove(references.length, least))
+
+    it.each(references)("$name", ({ file, name }) => {
+      assert.include(Fs.readFileSync(file, "utf8"), name)
+    })
   })
-})
+}

@@ -166,8 +166,8 @@ export const netrc = (options?: { readonly path?: string }): Effect.Effect<Auth>
     (file) => ({
       authorize: ({ url }) =>
         Effect.map(file, (text) => {
-          const entry = Netrc.lookup(text, url.hostname)
-          return entry === undefined ? undefined : basicHeader(entry.login ?? "", entry.password ?? "")
+          const { login, password } = Netrc.lookup(text, url.hostname) ?? {}
+          return login === undefined && password === undefined ? undefined : basicHeader(login ?? "", password ?? "")
         })
     })
   )

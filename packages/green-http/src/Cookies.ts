@@ -33,7 +33,7 @@ export const make = (serialized?: SerializedCookieJar): Cookies => {
   const jar = serialized === undefined ? new CookieJar(undefined, options) : CookieJar.deserializeSync(serialized)
   return {
     jar,
-    header: (url) => (isEmpty(jar) ? undefined : jar.getCookieStringSync(url.href) || undefined),
+    header: (url) => (isEmpty(jar) ? undefined : cookiesOf(jar, url)),
     store: (url, headers) => {
       for (const line of getAll(headers, "set-cookie")) {
         jar.setCookieSync(line, url.href, { ignoreError: true })
@@ -44,6 +44,15 @@ export const make = (serialized?: SerializedCookieJar): Cookies => {
       if (serialized === undefined) throw new TypeError("Cookies: this jar cannot be serialised")
       return serialized
     }
+  }
+}
+
+/** A host that is itself a name of special use, as `http://test/`, has none: tough-cookie throws for it. */
+const cookiesOf = (jar: CookieJar, url: URL): string | undefined => {
+  try {
+    return jar.getCookieStringSync(url.href) || undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -103,6 +103,14 @@ export interface SessionOptions {
 }
 
 /**
+ * A value of the query of a URL.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Parameter = string | number | boolean
+
+/**
  * What one request may have of its own.
  *
  * @category models
@@ -113,8 +121,8 @@ export interface RequestOptions extends BodyOptions {
   readonly compress?: Coding | false
   /** Is told how many bytes go over the wire. */
   readonly progress?: Progress
-  /** Added to the query of the URL. */
-  readonly params?: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
+  /** Added to the query of the URL, which stays as it is. A value that is `undefined` is left out. */
+  readonly params?: Readonly<Record<string, Parameter | ReadonlyArray<Parameter> | undefined>>
   /** Instead of the session's of the same names. */
   readonly headers?: HeadersInput
   /**

@@ -39,6 +39,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `RateLimited`: there have been `limit` requests of `key` already; one may go in so many milliseconds.
  * - `CircuitOpen`: requests of `key` failed too often; it is tried again in so many milliseconds, or right now if 0.
  * - `Discarded`: the body was let go before it was read to its end.
+ * - `Consumed`: the body was read as a stream already, which gives it once.
  * - `Closed`: the session was closed, or what it sends through.
  * - `Unplayed`: a cassette has no exchange for the request.
  *
@@ -62,6 +63,7 @@ export type HttpErrorReason =
   | { readonly _tag: "RateLimited"; readonly key: string; readonly limit: number; readonly retryAfterMillis: number }
   | { readonly _tag: "CircuitOpen"; readonly key: string; readonly retryAfterMillis: number }
   | { readonly _tag: "Discarded" }
+  | { readonly _tag: "Consumed" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
 
@@ -140,6 +142,8 @@ const describe = (reason: HttpErrorReason): string => {
         : `the circuit of ${reason.key} is open after too many failures; ask again in ${reason.retryAfterMillis} ms`
     case "Discarded":
       return "the body was discarded before it was read: read it before the fiber fails and the session is closed"
+    case "Consumed":
+      return "the body was read as a stream already, which gives it once: keep what it gave"
     case "Closed":
       return "the session was closed, or what it sends through: make another one"
     case "Unplayed":

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-
 import * as SchemaParser from "effect/SchemaParser"
 import * as Stream from "effect/Stream"
 import { createWriteStream } from "node:fs"
@@ -51,8 +50,11 @@ export interface ResponseHead {
 
 /**
  * A response. The body is read once: as one of `text`, `json`, `bytes`, which may then be asked for again, or as
- * `stream`. A body that nobody reads is discarded when the fiber that has asked fails or is interrupted, when the response
- * is garbage, and when the session ends. Whoever reads it then fails with the reason `Discarded`.
+ * `stream`; what is read after the stream fails with the reason `Consumed`.
+ *
+ * A body that nobody reads, and that is not here to its end, is discarded when the fiber that has asked fails or is
+ * interrupted, when the response is garbage, and when the session ends. Whoever reads it then fails with the reason
+ * `Discarded`.
  *
  * @category models
  * @since 0.1.0
@@ -80,7 +82,7 @@ export interface HttpResponse extends ResponseHead {
   readonly decode: <S extends Schema.Constraint>(
     schema: S
   ) => Effect.Effect<S["Type"], HttpError, S["DecodingServices"]>
-  /** The bytes as they come. */
+  /** The bytes as they come; in one piece when they have been read already. */
   readonly stream: Stream.Stream<Uint8Array, HttpError>
   /** Writes the bytes to a file, which is made new. How many they were. */
   readonly saveTo: (path: string) => Effect.Effect<number, HttpError>
@@ -152,6 +154,7 @@ export class Received extends Head implements HttpResponse {
   readonly #maxBytes: number
   readonly #at: { readonly method: string; readonly url: URL }
   #bytes: Effect.Effect<Uint8Array, HttpError> | undefined
+  #streamed = false
 
   constructor({ body, decoded, elapsed, history, maxBytes, request, response }: ResponseOptions) {
     super(request, response, elapsed)
@@ -165,6 +168,7 @@ export class Received extends Head implements HttpResponse {
   get bytes(): Effect.Effect<Uint8Array, HttpError> {
     return Effect.suspend(() => {
       if (this.#bytes !== undefined) return this.#bytes
+      if (this.#streamed) return Effect.fail(this.#fail({ _tag: "Consumed" }))
       const taken = this.#body.take?.()
       if (taken !== undefined) return (this.#bytes = this.#join(taken, sizeOf(taken)))
       return (this.#bytes = Effect.tap(this.#collect(), (bytes) =>
@@ -219,7 +223,12 @@ export class Received extends Head implements HttpResponse {
   }
 
   get stream(): Stream.Stream<Uint8Array, HttpError> {
-    return toStream(this.#body)
+    return Stream.suspend(() => {
+      if (this.#bytes !== undefined) return Stream.fromEffect(this.#bytes)
+      if (this.#streamed) return Stream.fail(this.#fail({ _tag: "Consumed" }))
+      this.#streamed = true
+      return toStream(this.#body)
+    })
   }
 
   saveTo(path: string): Effect.Effect<number, HttpError> {

@@ -61,8 +61,9 @@ export interface UndiciOptions {
   }
   /**
    * Where requests are sent to be passed on: the URL of an http, https or socks5 proxy, with user and password if it
-   * wants them; or `"environment"`, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not. Under CGI HTTP_PROXY is
-   * a header of the request that came, and only `http_proxy` counts. The proxy resolves the names: `addresses` and
+   * wants them; or `"environment"`, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in capitals or not, where a
+   * proxy without a scheme is an http one. Under CGI HTTP_PROXY is a header of the request that came, and only
+   * `http_proxy` counts. The proxy resolves the names: `addresses` and
    * `allowAddress` are not asked.
    */
   readonly proxy?: string | URL | "environment"
@@ -152,16 +153,20 @@ const makeDispatcher = (options: UndiciOptions, attempts: Attempts): Dispatcher 
   if (isSocks) return new Socks5ProxyAgent(proxy, { ...common, requestTls })
   const proxied = options.tls === undefined ? common : { ...common, requestTls, proxyTls: tlsOptions }
   if (proxy !== "environment") return new ProxyAgent({ ...proxied, uri: String(proxy) })
-  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUEST_METHOD, http_proxy, https_proxy, no_proxy } = process.env
+  const { ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUEST_METHOD } = process.env
+  const { all_proxy = ALL_PROXY, http_proxy, https_proxy, no_proxy } = process.env
   return new EnvHttpProxyAgent({
     ...proxied,
     // For those whom NO_PROXY names.
     connect: connector,
-    httpProxy: http_proxy ?? (REQUEST_METHOD === undefined ? (HTTP_PROXY ?? "") : ""),
-    httpsProxy: https_proxy ?? HTTPS_PROXY ?? "",
+    httpProxy: withScheme(http_proxy ?? (REQUEST_METHOD === undefined ? HTTP_PROXY : undefined) ?? all_proxy),
+    httpsProxy: withScheme(https_proxy ?? HTTPS_PROXY ?? all_proxy),
     noProxy: no_proxy ?? NO_PROXY ?? ""
   })
 }
+
+/** As curl reads it: `proxy.test:3128` is an http proxy. */
+const withScheme = (proxy = ""): string => (proxy === "" || proxy.includes("://") ? proxy : `http://${proxy}`)
 
 const over = (sender: Sender, attempts: Attempts): { readonly exchange: Exchange } => {
   const turns = new Turns((origin) => attempts.giveUp(origin))
@@ -224,5 +229,8 @@ const lengthIsKnown = (body: RequestBody | undefined): body is { readonly length
 const bodyOf = (body: RequestBody | undefined): Uint8Array | Readable | null => {
   if (body === undefined) return null
   if (body instanceof Uint8Array) return body
-  return Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
+  const readable = Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
+  // Over HTTP/2 undici destroys the body of a request that was let go when it does not listen to it any more.
+  readable.on("error", () => {})
+  return readable
 }

@@ -137,7 +137,17 @@ describe("a proxy", () => {
     Effect.gen(function* () {
       const origin = yield* serve((_, response) => response.end("plain"))
       const running = yield* proxy()
-      const names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "REQUEST_METHOD"]
+      const names = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+        "REQUEST_METHOD"
+      ]
       const before = names.map((name) => [name, process.env[name]] as const)
       const within = (environment: Readonly<Record<string, string>>) =>
         Effect.gen(function* () {

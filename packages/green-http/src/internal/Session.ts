@@ -185,10 +185,14 @@ const decode = (text: string): string => {
 
 const withParams = (url: URL, params: RequestOptions["params"]): URL => {
   if (params === undefined) return url
-  const whole = new URL(url)
+  const added = new URLSearchParams()
   for (const [name, value] of Object.entries(params)) {
-    for (const one of Array.isArray(value) ? value : [String(value)]) whole.searchParams.append(name, one)
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) added.append(name, String(one))
   }
+  if (added.size === 0) return url
+  const whole = new URL(url)
+  // What is there already stays as it was written: it may be signed.
+  whole.search = whole.search === "" ? `${added}` : `${whole.search}&${added}`
   return whole
 }
 

@@ -13,7 +13,7 @@ export const reasonOf = (error: Error, answered: boolean): HttpErrorReason => {
   }
   const code = "code" in error && typeof error.code === "string" ? error.code : error.name
   const problem = error.message
-  const proxied = /\b(407|Proxy response \(\d+\))/.exec(problem)
+  const proxied = /\b(407\b|Proxy response \(\d+\))/.exec(problem)
   if (proxied !== null) return { _tag: "Refused", problem: `by the proxy: ${problem}` }
   if (dns.has(code)) {
     return { _tag: "Dns", host: "hostname" in error ? String(error.hostname) : "the host", code }
@@ -40,4 +40,4 @@ const protocol = new Set([
 
 /** As OpenSSL and Node name the faults of a certificate or of a handshake. */
 const tls =
-  /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO|UND_ERR_PRX_TLS)/
+  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO|UND_ERR_PRX_TLS)/
