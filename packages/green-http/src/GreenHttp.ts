@@ -123,7 +123,7 @@ export interface RequestOptions extends BodyOptions {
   readonly progress?: Progress
   /** Added to the query of the URL, which stays as it is. A value that is `undefined` is left out. */
   readonly params?: Readonly<Record<string, Parameter | ReadonlyArray<Parameter> | undefined>>
-  /** Instead of the session's of the same names. */
+  /** Instead of the session's of the same names. One that is `undefined` is not sent, whatever the session has. */
   readonly headers?: HeadersInput
   /**
    * Instead of the session's; `false` for none. Sent to the origin of this request, whatever it is. A user and password

@@ -32,6 +32,15 @@ export const toRaw = (input: HeadersInput | undefined): Array<string> => {
   return raw
 }
 
+/**
+ * The names whose value is `undefined`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const leftOut = (input: HeadersInput | undefined): ReadonlyArray<string> =>
+  input === undefined || isPairs(input) ? [] : Object.keys(input).filter((name) => input[name] === undefined)
+
 const isPairs = (input: HeadersInput): input is Iterable<readonly [string, string]> => Symbol.iterator in input
 
 /**

@@ -327,6 +327,16 @@ describe("a session", () => {
     }).pipe(over)
   )
 
+  it.live("a header of the request that is undefined takes the session's away, in any case", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, response) => response.end(`${request.headers["x-a"]}`))
+      const http = yield* GreenHttp.make({ baseUrl: server.url, headers: { "X-A": "1" } })
+      const response = yield* http.get("/", { headers: { "x-a": undefined } })
+      assert.strictEqual(yield* response.text, "undefined")
+      assert.strictEqual(yield* Effect.flatMap(http.get("/"), ({ text }) => text), "1")
+    }).pipe(over)
+  )
+
   it.live("cookies are set and sent on every hop of a redirect, and the jar can be serialised", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => {

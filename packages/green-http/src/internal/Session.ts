@@ -158,7 +158,8 @@ export class Session {
 
   /** The header fields of the session and of the request. */
   #given(url: URL, options: RequestOptions): Array<string> {
-    return Headers.merge(this.isOwn(url) ? this.#headers : [], Headers.toRaw(options.headers))
+    const own = this.isOwn(url) ? Headers.without(this.#headers, ...Headers.leftOut(options.headers)) : []
+    return Headers.merge(own, Headers.toRaw(options.headers))
   }
 
   #headersOf(url: URL, options: RequestOptions, { coding, type }: Encoded): Checked {
