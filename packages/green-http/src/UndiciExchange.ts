@@ -44,7 +44,11 @@ export interface UndiciOptions {
   readonly pipelining?: number
   /** How long an idle connection is kept: 4 seconds unless said, or the server's hint. */
   readonly keepAlive?: Duration.Input
-  /** Whether HTTP/2 is spoken with servers that offer it over TLS. Not unless said. */
+  /**
+   * Whether HTTP/2 is spoken with servers that offer it over TLS. Not unless said. Where large bodies are sent it is not
+   * to be relied on yet: with undici 8.12 and Node 26.10 an upload that is interrupted while the server reads it can make
+   * Node's HTTP/2 spin, and bytes of more than 10 MB that a server refuses leave a connection that fails for good.
+   */
   readonly http2?: boolean
   readonly tls?: TlsOptions
   /** Connects to this Unix socket, whatever the URL's host. */
