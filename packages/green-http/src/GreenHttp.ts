@@ -18,8 +18,11 @@ import { OpenBodies } from "./internal/body/OwnedBody.ts"
 import type { BodyOptions } from "./internal/body/RequestBodies.ts"
 import { parseUrl, Session } from "./internal/Session.ts"
 import { verbs } from "./internal/verbs.ts"
+import { open, type Opener } from "./internal/webSocket/open.ts"
 import { PromiseResponse, type RunPromise } from "./PromiseResponse.ts"
+import { PromiseWebSocket } from "./PromiseWebSocket.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
+import type { WebSocket, WebSocketOptions } from "./WebSocket.ts"
 
 /**
  * How long an exchange may take, by phase. Any time unless said.
@@ -125,6 +128,17 @@ export interface GreenHttp {
   readonly patch: Verb
   readonly delete: Verb
   readonly options: Verb
+  /**
+   * Opens a WebSocket, for as long as the scope. The URL is ws, wss, http or https: `ws://host` is the origin
+   * `http://host`, whose headers, cookies and auth are those of the session. Redirects are not followed.
+   *
+   * Fails with the reason `Status` when the server refuses, and `Unsupported` over a handler without `upgrade`. When the
+   * scope ends the WebSocket is closed: 1000, or 1001 if the scope ends with a failure.
+   */
+  readonly webSocket: (
+    url: string | URL,
+    options?: WebSocketOptions
+  ) => Effect.Effect<WebSocket, HttpError, Scope.Scope>
 }
 
 /**
@@ -153,6 +167,8 @@ export interface PromiseHttp {
   readonly patch: PromiseVerb
   readonly delete: PromiseVerb
   readonly options: PromiseVerb
+  /** Opens a WebSocket, until it is closed, or the session. */
+  readonly webSocket: (url: string | URL, options?: WebSocketOptions & Signal) => Promise<PromiseWebSocket>
 }
 
 /**
@@ -191,28 +207,40 @@ export function make(
   options: SessionOptions & { readonly green?: boolean } = {}
 ): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
   return Effect.gen(function* () {
-    const { exchange } = yield* HttpExchange
+    const { exchange, upgrade } = yield* HttpExchange
     const base = options.baseUrl === undefined ? undefined : yield* parseUrl("GET", options.baseUrl, undefined)
     const bodies = yield* Effect.acquireRelease(
       Effect.sync(() => new OpenBodies()),
       (bodies) => Effect.sync(() => bodies.end())
     )
     const session = new Session(exchange, options, base, bodies)
-    if (options.green === false) return promising(session, Effect.runPromiseWith(yield* Effect.context()))
+    const opener: Opener = {
+      upgrade,
+      over: (exchange) =>
+        new Session(exchange, { ...options, cookies: session.cookies ?? false, decompress: false }, base, bodies)
+    }
+    if (options.green === false) {
+      return promising(session, opener, yield* Effect.scope, Effect.runPromiseWith(yield* Effect.context()))
+    }
     const request: GreenHttp["request"] = (method, url, options = {}) =>
       Effect.withFiber((fiber) => session.ask(method, url, options, fiber))
-    return { green: true, cookies: session.cookies, request, ...verbs(request) } as const
+    const webSocket: GreenHttp["webSocket"] = (url, options = {}) => open(opener, url, options)
+    return { green: true, cookies: session.cookies, request, ...verbs(request), webSocket } as const
   })
 }
 
 /** No fiber of the caller outlives the head: nobody but the session answers for the bodies. */
-const promising = (session: Session, run: RunPromise): PromiseHttp => {
+const promising = (session: Session, opener: Opener, scope: Scope.Scope, run: RunPromise): PromiseHttp => {
   const request: PromiseHttp["request"] = async (method, url, options = {}) => {
     const { signal } = options
     const response = await run(session.ask(method, url, options, undefined), signal === undefined ? {} : { signal })
     return new PromiseResponse(response, run)
   }
-  return { green: false, cookies: session.cookies, request, ...verbs(request) }
+  const webSocket: PromiseHttp["webSocket"] = async (url, { signal, ...options } = {}) => {
+    const opened = Scope.provide(open(opener, url, options), scope)
+    return new PromiseWebSocket(await run(opened, signal === undefined ? {} : { signal }), run)
+  }
+  return { green: false, cookies: session.cookies, request, ...verbs(request), webSocket }
 }
 
 /**

@@ -14,11 +14,12 @@ import { messageOf } from "./internal/messageOf.ts"
  * - `response`: the head of the response, from when the connection was there
  * - `body`: the next bytes of the response
  * - `total`: all of it
+ * - `close`: the answer of a WebSocket's peer to its close
  *
  * @category models
  * @since 0.1.0
  */
-export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "body" | "total"
+export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "body" | "total" | "close"
 
 /**
  * The reasons of an `HttpError`.
@@ -33,12 +34,16 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `TooLarge`: the body is longer than `limit` bytes, after decompression.
  * - `TooManyRedirects`: more than `limit`.
  * - `Decode`: the body is not what it was read as: JSON, a charset, a compression, a schema.
- * - `Status`: not from 200 to 299, where that was asked for.
+ * - `Status`: not from 200 to 299, where that was asked for; not 101, where a WebSocket was.
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
  * - `Discarded`: the body was let go before it was read to its end.
  * - `Closed`: the client was closed.
  * - `Unplayed`: a cassette has no exchange for the request.
+ * - `Unsupported`: the handler of `HttpExchange` cannot do it.
+ * - `MessageTooLarge`: a message of a WebSocket is longer than `limit` bytes.
+ * - `SocketClosed`: a message was sent on a WebSocket that was closed, by either side, with `code` and `text`.
+ * - `Disconnected`: the connection of a WebSocket ended, and nobody had closed it; `code` as of the system, or `END`.
  *
  * @category errors
  * @since 0.1.0
@@ -60,6 +65,10 @@ export type HttpErrorReason =
   | { readonly _tag: "Discarded" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
+  | { readonly _tag: "Unsupported"; readonly problem: string }
+  | { readonly _tag: "MessageTooLarge"; readonly limit: number }
+  | { readonly _tag: "SocketClosed"; readonly code: number; readonly text: string }
+  | { readonly _tag: "Disconnected"; readonly code: string; readonly problem: string }
 
 /**
  * The failure of a request. It names the method and the URL, without user, password and query: those may be secrets.
@@ -134,6 +143,14 @@ const describe = (reason: HttpErrorReason): string => {
       return "the client was closed"
     case "Unplayed":
       return `the cassette has no exchange for it: ${reason.problem}`
+    case "Unsupported":
+      return `it cannot be done over this exchange: ${reason.problem}`
+    case "MessageTooLarge":
+      return `a message is longer than ${reason.limit} bytes; raise maxMessageBytes`
+    case "SocketClosed":
+      return `the WebSocket is closed (${reason.code}): nothing can be sent any more`
+    case "Disconnected":
+      return `the connection ended without a close (${reason.code}): ${reason.problem}`
   }
 }
 
@@ -144,5 +161,6 @@ const waitingFor: Readonly<Record<Phase, string>> = {
   tls: "the TLS handshake",
   response: "the response",
   body: "the next bytes of the body",
-  total: "the whole exchange"
+  total: "the whole exchange",
+  close: "the answer to the close"
 }

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,9 +11,12 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
+import { timerOf } from "./internal/timer.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
-import { Reply, type Timer } from "./internal/undici/Reply.ts"
+import { Reply } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
+import { upgradeBy } from "./internal/undici/upgrade.ts"
+import type { Upgrade } from "./Upgrade.ts"
 
 export type { TlsOptions } from "./internal/undici/Connector.ts"
 
@@ -55,7 +57,10 @@ export interface UndiciOptions {
   readonly proxy?: string | URL | "environment"
   /** The most bytes that the head of a response may have: 16 KiB unless said. */
   readonly maxHeaderSize?: number
-  /** A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. */
+  /**
+   * A dispatcher of your own, such as a `ProxyAgent`; the other options are then its own affair. It stays open. For
+   * WebSockets it has to speak HTTP/1.1, and a proxy needs `proxyTunnel`.
+   */
   readonly dispatcher?: Dispatcher
 }
 
@@ -65,16 +70,29 @@ export interface UndiciOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exchange: Exchange }, never, Scope.Scope> =>
-  options.dispatcher === undefined
+export const make = (options: UndiciOptions = {}): Effect.Effect<UndiciHandler, never, Scope.Scope> => {
+  const { dispatcher } = options
+  return dispatcher === undefined
     ? Effect.map(
         Effect.acquireRelease(
-          Effect.sync(() => makeDispatcher(options)),
-          (agent) => Effect.promise(() => agent.destroy())
+          Effect.sync(() => new Dispatchers(options)),
+          (dispatchers) => Effect.promise(() => dispatchers.destroy())
         ),
-        over
+        (dispatchers) => over(dispatchers.forExchanges, () => dispatchers.forUpgrades)
       )
-    : Effect.succeed(over(options.dispatcher))
+    : Effect.succeed(over(dispatcher, () => dispatcher))
+}
+
+/**
+ * Exchanges over the network, and upgrades.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UndiciHandler {
+  readonly exchange: Exchange
+  readonly upgrade: Upgrade
+}
 
 /**
  * The handler of `HttpExchange` over the network.
@@ -84,8 +102,31 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<{ readonly exch
  */
 export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange> => Layer.effect(HttpExchange, make(options))
 
+/** An upgrade needs HTTP/1.1, and a tunnel through an HTTP proxy, also to http: then by a dispatcher of its own. */
+class Dispatchers {
+  readonly forExchanges: Dispatcher
+  readonly #options: UndiciOptions
+  #forUpgrades: Dispatcher | undefined
+
+  constructor(options: UndiciOptions) {
+    this.#options = options
+    this.forExchanges = makeDispatcher(options, "exchanges")
+    if (options.http2 !== true && options.proxy === undefined) this.#forUpgrades = this.forExchanges
+  }
+
+  get forUpgrades(): Dispatcher {
+    return (this.#forUpgrades ??= makeDispatcher(this.#options, "upgrades"))
+  }
+
+  async destroy(): Promise<void> {
+    const upgrades = (this.#forUpgrades ??= this.forExchanges)
+    await Promise.all([this.forExchanges.destroy(), upgrades === this.forExchanges ? undefined : upgrades.destroy()])
+  }
+}
+
 /** Never undici's global dispatcher: Node has one of another version, which would answer. */
-const makeDispatcher = (options: UndiciOptions): Dispatcher => {
+const makeDispatcher = (options: UndiciOptions, purpose: "exchanges" | "upgrades"): Dispatcher => {
+  const http2 = options.http2 === true && purpose === "exchanges"
   const { connections, keepAlive } = options
   const { connect, dns, tls } = options.timeouts ?? {}
   const milliseconds = (duration: Duration.Input | undefined) =>
@@ -104,10 +145,10 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
     ...(options.maxHeaderSize === undefined ? {} : { maxHeaderSize: options.maxHeaderSize }),
     headersTimeout: 0,
     bodyTimeout: 0,
-    allowH2: options.http2 === true
+    allowH2: http2
   }
   const connector = makeConnector({
-    http2: options.http2 === true,
+    http2,
     tls: options.tls,
     socketPath: options.socketPath,
     addresses: options.addresses,
@@ -119,7 +160,8 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   // Given with a SOCKS proxy, even empty, undici would speak TLS to it.
   const isSocks = /^socks5?:/i.test(String(proxy))
   if (isSocks) return new Socks5ProxyAgent(proxy, { ...common, requestTls })
-  const proxied = options.tls === undefined ? common : { ...common, requestTls, proxyTls: tlsOptions }
+  const tunnelled = purpose === "upgrades" ? { ...common, proxyTunnel: true } : common
+  const proxied = options.tls === undefined ? tunnelled : { ...tunnelled, requestTls, proxyTls: tlsOptions }
   if (proxy !== "environment") return new ProxyAgent({ ...proxied, uri: String(proxy) })
   const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUEST_METHOD, http_proxy, https_proxy, no_proxy } = process.env
   return new EnvHttpProxyAgent({
@@ -132,27 +174,20 @@ const makeDispatcher = (options: UndiciOptions): Dispatcher => {
   })
 }
 
-const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
+const over = (dispatcher: Dispatcher, forUpgrades: () => Dispatcher): UndiciHandler => {
   const turns = new Turns()
   const exchange: Exchange = (request) =>
     Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
-        const clock = fiber.getRef(Clock.Clock)
-        const timer: Timer = (milliseconds, ring) => {
-          const alarm = Effect.runForkWith(fiber.context)(
-            Effect.flatMap(clock.sleep(Duration.millis(milliseconds)), () => Effect.sync(ring))
-          )
-          return () => alarm.interruptUnsafe()
-        }
         const { origin } = request.url
-        const reply = new Reply(request, timer, () => turns.ended(origin), resume)
+        const reply = new Reply(request, timerOf(fiber), () => turns.ended(origin), resume)
         turns.dispatch(origin, () => {
           if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
         })
         return Effect.sync(() => reply.abandon())
       })
     )
-  return { exchange }
+  return { exchange, upgrade: upgradeBy(forUpgrades) }
 }
 
 const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {

@@ -12,3 +12,5 @@ export { type Exchange, type ExchangeRequest, type ExchangeResponse, HttpExchang
 export type { HttpResponse, ResponseHead } from "./HttpResponse.ts"
 export * as MemoryExchange from "./MemoryExchange.ts"
 export * as UndiciExchange from "./UndiciExchange.ts"
+export type { Upgrade, UpgradeRequest, UpgradeResponse } from "./Upgrade.ts"
+export type { CloseStatus, Message, WebSocket, WebSocketOptions } from "./WebSocket.ts"

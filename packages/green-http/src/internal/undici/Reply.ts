@@ -226,7 +226,7 @@ type Received =
   | ReadonlyArray<string | Uint8Array>
   | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
-const toRaw = (received: Received): RawHeaders => {
+export const toRaw = (received: Received): RawHeaders => {
   if (isList(received)) return received.map(latin1)
   return Object.entries(received).flatMap(([name, value]) =>
     value === undefined ? [] : typeof value === "string" ? [name, value] : value.flatMap((one) => [name, one])
