@@ -37,7 +37,7 @@ export interface CloseStatus {
  * @category models
  * @since 0.1.0
  */
-export interface WebSocketOptions extends Pick<RequestOptions, "params" | "headers" | "auth"> {
+export interface WebSocketOptions extends Pick<RequestOptions, "params" | "headers" | "auth" | "retry"> {
   /** The subprotocols that are offered, the best first. The server has to take one of them. */
   readonly protocols?: string | ReadonlyArray<string>
   /** The most bytes that a message of the peer may have: 64 MiB unless said. */

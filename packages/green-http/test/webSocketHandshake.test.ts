@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import {
   Auth,
@@ -125,6 +126,20 @@ describe("the handshake", () => {
         assert.deepStrictEqual(error.reason, { _tag: "Status", status })
       }
       yield* until(() => server.open() === 0)
+    }).pipe(network)
+  )
+
+  it.live("is asked for again as the policy of the session says", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const server = yield* serveSockets(echo, {}, () => (++asked < 3 ? 503 : {}))
+      const retry = { schedule: Schedule.recurs(5) }
+      const http = yield* GreenHttp.make({ baseUrl: server.url, retry })
+      yield* http.webSocket("/")
+      assert.strictEqual(asked, 3)
+      asked = 0
+      const once = yield* Effect.flip(http.webSocket("/", { retry: false }))
+      assert.deepStrictEqual(once.reason, { _tag: "Status", status: 503 })
     }).pipe(network)
   )
 

@@ -9,13 +9,11 @@ import { failure, type HttpError, type HttpErrorReason } from "../../HttpError.t
 import type { CloseStatus, Message, WebSocket } from "../../WebSocket.ts"
 import type { Timer } from "../undici/Reply.ts"
 import { Decoder, type Event } from "./Decoder.ts"
-import { closeFrame, frame, Opcode } from "./frames.ts"
+import { Outgoing } from "./Outgoing.ts"
 
 /** So many bytes are read ahead of the caller. A message counts for more than its bytes, which may be none. */
 const readAhead = 64 * 1024
 const overhead = 64
-
-type Resume<A> = (outcome: Effect.Effect<A, HttpError>) => void
 
 export interface ConnectionOptions {
   readonly socket: Duplex
@@ -34,13 +32,11 @@ export class Connection implements WebSocket {
   readonly #options: ConnectionOptions
   readonly #socket: Duplex
   readonly #decoder: Decoder
+  readonly #outgoing: Outgoing
   readonly #messages: Array<Message> = []
   #queued = 0
-  readonly #receivers = new Set<Resume<Message | undefined>>()
-  readonly #senders = new Set<{ readonly message: Message; readonly resume: Resume<void> }>()
+  readonly #receivers = new Set<(outcome: Effect.Effect<Message | undefined, HttpError>) => void>()
   readonly #watchers = new Set<() => void>()
-  /** A ping that is to be answered when the connection takes more: the last one is enough. */
-  #ping: Uint8Array | undefined
   /** What this side has closed it with. */
   #closing: CloseStatus | undefined
   /** How it ended. */
@@ -59,13 +55,13 @@ export class Connection implements WebSocket {
     this.protocol = options.protocol
     this.#decoder = new Decoder(options.maxMessageBytes)
     const socket = (this.#socket = options.socket)
+    this.#outgoing = new Outgoing(socket)
     socket.on("data", (chunk: Uint8Array) => {
       if (this.#end !== undefined) return
       this.#isDropping = this.#closing !== undefined
       this.#decoder.push(chunk)
       this.#read()
     })
-    socket.on("drain", () => this.#flush())
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#cutOff({ _tag: "Disconnected", code: error.code ?? error.name, problem: error.message })
     })
@@ -108,21 +104,7 @@ export class Connection implements WebSocket {
   }
 
   readonly send = (message: Message): Effect.Effect<void, HttpError> =>
-    Effect.callback((resume) => {
-      const problem = this.#unsendable
-      if (problem !== undefined) resume(problem)
-      else if (this.#socket.writableNeedDrain || this.#senders.size > 0) {
-        const sender = { message, resume }
-        this.#senders.add(sender)
-        return Effect.sync(() => {
-          this.#senders.delete(sender)
-        })
-      } else {
-        this.#write(message)
-        resume(Effect.void)
-      }
-      return undefined
-    })
+    this.#outgoing.send(message, () => this.#unsendable)
 
   readonly close = (code = 1000, reason = ""): Effect.Effect<void, HttpError> =>
     Effect.suspend(() => {
@@ -192,17 +174,15 @@ export class Connection implements WebSocket {
         return
       }
       case "Ping":
-        if (this.#closing !== undefined) return
-        if (this.#socket.writableNeedDrain) this.#ping = event.payload
-        else this.#socket.write(frame(Opcode.pong, event.payload))
+        this.#outgoing.pong(event.payload)
         return
       case "Close":
-        if (this.#closing === undefined) this.#socket.write(closeFrame(event.code))
+        this.#outgoing.close(event.code)
         this.#finish(Effect.succeed({ code: event.code ?? 1005, reason: event.reason }))
         this.#hangUp()
         return
       case "Violation":
-        if (this.#closing === undefined) this.#socket.write(closeFrame(event.code))
+        this.#outgoing.close(event.code)
         this.#finish(Effect.fail(this.#failure(event.why)))
         this.#hangUp()
     }
@@ -211,7 +191,7 @@ export class Connection implements WebSocket {
   #cutOff(reason: HttpErrorReason): void {
     this.#cut ??= reason
     this.#read()
-    this.#refuse(Effect.fail(this.#failure(this.#cut)))
+    this.#outgoing.refuse(Effect.fail(this.#failure(this.#cut)))
   }
 
   #gone(): void {
@@ -225,8 +205,8 @@ export class Connection implements WebSocket {
   #close(status: CloseStatus): void {
     if (this.#closing !== undefined || this.#end !== undefined) return
     this.#closing = status
-    this.#refuse(this.#unsendable ?? Effect.void)
-    this.#socket.write(closeFrame(status.code, status.reason))
+    this.#outgoing.refuse(this.#unsendable ?? Effect.void)
+    this.#outgoing.close(status.code, status.reason)
     this.#watch()
     this.#read()
   }
@@ -252,7 +232,7 @@ export class Connection implements WebSocket {
     const receivers = [...this.#receivers]
     this.#receivers.clear()
     for (const resume of receivers) resume(Effect.as(end, undefined))
-    this.#refuse(this.#unsendable ?? Effect.void)
+    this.#outgoing.refuse(this.#unsendable ?? Effect.void)
     this.#tell()
   }
 
@@ -263,27 +243,6 @@ export class Connection implements WebSocket {
     if (this.#end !== undefined) return Effect.flatMap(this.#end, closed)
     if (this.#closing !== undefined) return closed(this.#closing)
     return this.#cut === undefined ? undefined : Effect.fail(this.#failure(this.#cut))
-  }
-
-  #refuse(outcome: Effect.Effect<void, HttpError>): void {
-    const senders = [...this.#senders]
-    this.#senders.clear()
-    for (const { resume } of senders) resume(outcome)
-  }
-
-  #flush(): void {
-    if (this.#ping !== undefined && this.#closing === undefined) this.#socket.write(frame(Opcode.pong, this.#ping))
-    this.#ping = undefined
-    for (const sender of this.#senders) {
-      if (this.#socket.writableNeedDrain) return
-      this.#senders.delete(sender)
-      this.#write(sender.message)
-      sender.resume(Effect.void)
-    }
-  }
-
-  #write(message: Message): void {
-    this.#socket.write(frame(typeof message === "string" ? Opcode.text : Opcode.binary, message))
   }
 
   #failure(reason: HttpErrorReason): HttpError {

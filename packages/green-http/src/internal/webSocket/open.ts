@@ -61,7 +61,7 @@ const connect = (
         agreed = answer.agreed
         return answer.response
       })
-    const request = { ...asked, ...(timeouts === undefined ? {} : { timeouts }), redirects: 0, retry: false } as const
+    const request = { ...asked, ...(timeouts === undefined ? {} : { timeouts }), redirects: 0 }
     return Effect.flatMap(over(exchange).ask("GET", toHttp(to), request, undefined), (response) =>
       Effect.flatMap(response.discard, () => {
         const { status } = response
