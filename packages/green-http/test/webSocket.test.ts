@@ -6,9 +6,9 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { GreenHttp, type HttpError, UndiciExchange, type WebSocketOptions } from "green-http"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import type { WebSocket as Peer } from "ws"
-import { type Running, serveRaw } from "./support/server.ts"
+import { listening, type Running, serveRaw } from "./support/server.ts"
 import { agreement, echo, serveFrames, serveSockets } from "./support/sockets.ts"
 
 const open = (server: Running, options?: WebSocketOptions) =>
@@ -62,6 +62,13 @@ describe("messages", () => {
       yield* Effect.forEach(numbers, socket.send, { discard: true })
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(socket.messages, 500)), numbers.slice(0, 500))
       assert.strictEqual(yield* socket.receive, "500")
+      yield* Stream.runDrain(Stream.take(socket.messages, 499))
+      // Who does not wait any more takes none.
+      const waiting = yield* Effect.forkChild(socket.receive, { startImmediately: true })
+      yield* Fiber.interrupt(waiting)
+      const first = yield* Effect.forkChild(socket.receive, { startImmediately: true })
+      yield* Effect.forEach(["a", "b"], socket.send)
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* socket.receive], ["a", "b"])
       // Those of a handshake's own packet too.
       const eager = yield* serveRaw((connection, head) =>
         connection.write(Buffer.concat([Buffer.from(agreement(head)), Buffer.of(0x81, 1, 0x61, 0x81, 1)]))
@@ -256,11 +263,18 @@ describe("a WebSocket that is closed", () => {
 
   it.live("when the peer has closed it, but does not hang up, is not held either", () =>
     Effect.gen(function* () {
-      const server = yield* serveFrames((connection) => connection.write(Buffer.of(0x88, 2, 0x03, 0xe8)))
+      // One that keeps its half of the connection.
+      const server = yield* listening(
+        Net.createServer({ allowHalfOpen: true }, (connection) =>
+          connection.once("data", (head: Buffer) => {
+            connection.write(Buffer.concat([Buffer.from(agreement(head.toString())), Buffer.of(0x88, 2, 0x03, 0xe8)]))
+          })
+        )
+      )
       const socket = yield* open(server, { timeouts: { close: 30 } })
       assert.deepStrictEqual(yield* socket.closed, { code: 1000, reason: "" })
+      // It ends when the connection is gone.
       yield* socket.close()
-      yield* until(() => server.open() === 0)
     }).pipe(network)
   )
 
@@ -386,7 +400,7 @@ describe("a WebSocket that breaks", () => {
 })
 
 describe("a WebSocket in a scope that lives on", () => {
-  it.live("is not kept there when it is closed", () =>
+  it.live("is not kept there when it is refused, or closed", () =>
     Effect.gen(function* () {
       const server = yield* serveSockets((socket) => socket.close())
       const scope = yield* Scope.make()

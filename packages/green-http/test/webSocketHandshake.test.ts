@@ -17,10 +17,12 @@ import {
 } from "green-http"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
+import { createSecureServer as createMultiplexingServer } from "node:http2"
 import { createServer as createSecureServer } from "node:https"
 import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { duplexPair } from "node:stream"
+import { Agent } from "undici"
 import { certificate, key } from "./support/certificate.ts"
 import { proxy, socks } from "./support/proxies.ts"
 import { listening, type Running, serveRaw } from "./support/server.ts"
@@ -213,7 +215,9 @@ describe("the way to the server", () => {
     Effect.gen(function* () {
       const server = yield* secure
       assert.strictEqual(yield* greet(toWs(server.url), { tls: { ca: certificate } }), "hello")
-      assert.strictEqual(yield* greet(toWs(server.url), { http2: true, tls: { ca: certificate } }), "hello")
+      const both = createMultiplexingServer({ cert: certificate, key, allowHTTP1: true })
+      const modern = yield* listening(accept(both, echo), "https")
+      assert.strictEqual(yield* greet(toWs(modern.url), { http2: true, tls: { ca: certificate } }), "hello")
       assert.strictEqual((yield* Effect.flip(greet(toWs(server.url)))).reason._tag, "Tls")
     })
   )
@@ -262,6 +266,46 @@ describe("the way to the server", () => {
       const error = yield* Effect.flip(greet(url, { addresses, allowAddress: () => false }))
       assert.strictEqual(error.reason._tag, "Refused")
       assert.strictEqual(yield* greet(url, { addresses, connections: 1 }), "hello")
+    })
+  )
+})
+
+describe("an upgrade over the network", () => {
+  it.live("lets go when it is interrupted, though its scope lives on, and the dispatcher is late", () =>
+    Effect.gen(function* () {
+      let peers = 0
+      const server = yield* serveSockets(() => void peers++)
+      let late: (() => void) | undefined
+      const agent = yield* Effect.acquireRelease(
+        Effect.sync(() => new Agent()),
+        (agent) => Effect.promise(() => agent.destroy())
+      )
+      const dispatcher = agent.compose((dispatch) => (options, handler) => {
+        // It hears of no abort, and tells when it is asked to.
+        const { promise, resolve } = Promise.withResolvers<void>()
+        late = resolve
+        return dispatch(options, {
+          onRequestStart: () => {},
+          onResponseError: () => {},
+          onRequestUpgrade: (controller, status, headers, socket) =>
+            void promise.then(() => handler.onRequestUpgrade?.(controller, status, headers, socket))
+        })
+      })
+      const { upgrade } = yield* UndiciExchange.make({ dispatcher })
+      const headers = ["sec-websocket-version", "13", "sec-websocket-key", "MTIzNDU2Nzg5MDEyMzQ1Ng=="]
+      const request = { method: "GET", url: server.url, headers, protocol: "websocket" }
+      const fiber = yield* Effect.forkChild(upgrade(request))
+      yield* until(() => peers === 1)
+      yield* Fiber.interrupt(fiber)
+      late?.()
+      yield* until(() => server.open() === 0)
+
+      const silent = yield* serveRaw(() => {})
+      const plain = yield* UndiciExchange.make()
+      const waiting = yield* Effect.forkChild(plain.upgrade({ ...request, url: silent.url }))
+      yield* until(() => silent.open() === 1)
+      yield* Fiber.interrupt(waiting)
+      yield* until(() => silent.open() === 0)
     })
   )
 })

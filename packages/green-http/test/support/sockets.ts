@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import { createServer, type IncomingMessage, type Server } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import type * as Net from "node:net"
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
 import { listening, type Running, serveRaw } from "./server.ts"
@@ -15,7 +15,7 @@ export type Serve = (socket: WebSocket, request: IncomingMessage) => void
 export type Admit = (request: IncomingMessage) => number | { readonly headers?: Readonly<Record<string, string>> }
 
 /** The `upgrade` of a server, by `ws`. */
-export const accept = <S extends Server>(server: S, serve: Serve, options?: ServerOptions, admit?: Admit): S => {
+export const accept = <S extends Net.Server>(server: S, serve: Serve, options?: ServerOptions, admit?: Admit): S => {
   const sockets = new WebSocketServer({ noServer: true, ...options })
   sockets.on("connection", (socket, request) => {
     socket.on("error", () => {})

@@ -37,7 +37,6 @@ export const shakeHands = (
       if (connection === undefined) return Effect.succeed({ response, agreed: undefined })
       const problem = unfit(response.headers, key, protocols)
       if (problem !== undefined) {
-        connection.destroy()
         return Effect.fail(failure(request, { _tag: "Protocol", code: "WEBSOCKET_HANDSHAKE", problem }))
       }
       const protocol = Headers.get(response.headers, "sec-websocket-protocol")
