@@ -65,7 +65,8 @@ export interface UndiciOptions {
 }
 
 /**
- * An exchange of its own connections, which are closed with the scope: those in use too.
+ * An exchange of its own connections, which are closed with the scope: those in use too. One that was upgraded is closed
+ * with the scope of its upgrade.
  *
  * @category constructors
  * @since 0.1.0
