@@ -2,6 +2,7 @@
  * Cassettes: exchanges recorded to a file, and played back without a network.
  *
  * A handler around another one, not a mode of the client: what records and what plays is the layer that a program gets.
+ * WebSockets are neither recorded nor played: opening one fails with the reason `Unsupported`.
  *
  * @since 0.1.0
  */

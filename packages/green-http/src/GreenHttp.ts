@@ -26,10 +26,13 @@ import { Session } from "./internal/Session.ts"
 import { traced } from "./internal/tracing.ts"
 import { Urls } from "./internal/Urls.ts"
 import { verbs } from "./internal/verbs.ts"
+import { open, type Opener } from "./internal/webSocket/open.ts"
 import type { Progress } from "./Progress.ts"
 import { PromiseResponse } from "./PromiseResponse.ts"
+import { PromiseWebSocket } from "./PromiseWebSocket.ts"
 import type { RateLimitOptions } from "./RateLimit.ts"
 import type { Retry, RetryCause } from "./Retry.ts"
+import type { WebSocket, WebSocketOptions } from "./WebSocket.ts"
 
 /**
  * How long an exchange may take, by phase. Any time unless said.
@@ -165,6 +168,17 @@ export interface GreenHttp {
   readonly patch: Verb
   readonly delete: Verb
   readonly options: Verb
+  /**
+   * Opens a WebSocket, for as long as the scope. The URL is ws, wss, http or https: `ws://host` is the origin
+   * `http://host`, whose headers, cookies and auth are those of the session. Redirects are not followed.
+   *
+   * Fails with the reason `Status` when the server refuses, and `Unsupported` over a handler without `upgrade`. When the
+   * scope ends the WebSocket is closed: 1000, or 1001 if the scope ends with a failure.
+   */
+  readonly webSocket: (
+    url: string | URL,
+    options?: WebSocketOptions
+  ) => Effect.Effect<WebSocket, HttpError, Scope.Scope>
 }
 
 /**
@@ -198,6 +212,8 @@ export interface PromiseHttp {
   readonly patch: PromiseVerb
   readonly delete: PromiseVerb
   readonly options: PromiseVerb
+  /** Opens a WebSocket, until it is closed, or the session. */
+  readonly webSocket: (url: string | URL, options?: WebSocketOptions & Signal) => Promise<PromiseWebSocket>
 }
 
 /**
@@ -273,7 +289,7 @@ export function make(
   options: SessionOptions & { readonly green?: boolean } = {}
 ): Effect.Effect<GreenHttp | PromiseHttp, HttpError, HttpExchange | Scope.Scope> {
   return Effect.gen(function* () {
-    const { exchange } = yield* HttpExchange
+    const { exchange, upgrade } = yield* HttpExchange
     const urls = Urls.make(options.baseUrl)
     if (urls instanceof HttpError) return yield* Effect.fail(urls)
     const guarded = yield* withPolicies(traced(exchange), options)
@@ -281,15 +297,29 @@ export function make(
       Effect.sync(() => new Session(guarded, options, urls)),
       (session) => Effect.sync(() => session.close())
     )
-    if (options.green === false) return promising(session, yield* Effect.context())
+    // The handshake of a WebSocket is asked for as anything else, by another exchange.
+    const opener: Opener = {
+      upgrade,
+      over: (exchange) => {
+        const same = { ...options, cookies: session.cookies ?? false, decompress: false } as const
+        return new Session(traced(exchange), same, urls)
+      }
+    }
+    if (options.green === false) return promising(session, opener, yield* Effect.scope, yield* Effect.context())
     const request: GreenHttp["request"] = (method, url, options = {}) => session.ask(method, url, options)
     const close = Effect.sync(() => session.close())
-    return { green: true, cookies: session.cookies, close, request, ...verbs(request) } as const
+    const webSocket: GreenHttp["webSocket"] = (url, options = {}) => open(opener, url, options)
+    return { green: true, cookies: session.cookies, close, request, ...verbs(request), webSocket } as const
   })
 }
 
 /** The fiber of a promise ends with the head: then nobody but the session answers for the body. */
-const promising = (session: Session, context: Context.Context<never>): PromiseHttp => {
+const promising = (
+  session: Session,
+  opener: Opener,
+  scope: Scope.Scope,
+  context: Context.Context<never>
+): PromiseHttp => {
   const fork = Effect.runForkWith(context)
   const run = Effect.runPromiseWith(context)
   const request: PromiseHttp["request"] = (method, url, options = {}) => {
@@ -306,8 +336,12 @@ const promising = (session: Session, context: Context.Context<never>): PromiseHt
       })
     })
   }
+  const webSocket: PromiseHttp["webSocket"] = async (url, { signal, ...options } = {}) => {
+    const opened = Scope.provide(open(opener, url, options), scope)
+    return new PromiseWebSocket(await run(opened, signal === undefined ? {} : { signal }), run)
+  }
   const close = async () => session.close()
-  return { green: false, cookies: session.cookies, close, request, ...verbs(request) }
+  return { green: false, cookies: session.cookies, close, request, ...verbs(request), webSocket }
 }
 
 /**

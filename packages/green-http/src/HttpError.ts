@@ -14,17 +14,19 @@ import { messageOf } from "./internal/messageOf.ts"
  * - `response`: the head of the response, from when the connection was there
  * - `body`: the next bytes of the response
  * - `total`: all of it
+ * - `close`: the answer of a WebSocket's peer to its close
  *
  * @category models
  * @since 0.1.0
  */
-export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "body" | "total"
+export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "body" | "total" | "close"
 
 /**
  * The reasons of an `HttpError`.
  *
  * - `InvalidUrl`: `value` is no absolute http or https URL.
  * - `InvalidRequest`: a method, a header or an option that HTTP does not allow.
+ * - `InvalidOption`: an option with which nothing can be made. There is no request yet.
  * - `Dns`: the name has no address; `code` as in dns(3), such as `ENOTFOUND`.
  * - `Connect`: nobody took the connection, or it broke before the response; `code` as of the system: `ECONNREFUSED`.
  * - `Tls`: the handshake failed; `code` names the fault of the certificate, such as `CERT_HAS_EXPIRED`.
@@ -33,7 +35,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `TooLarge`: the body is longer than `limit` bytes, after decompression.
  * - `TooManyRedirects`: more than `limit`.
  * - `Decode`: the body is not what it was read as: JSON, a charset, a compression, a schema.
- * - `Status`: not from 200 to 299, where that was asked for.
+ * - `Status`: not from 200 to 299, where that was asked for; not 101, where a WebSocket was.
  * - `RequestBody`: the body to be sent failed, with `cause`.
  * - `Refused`: a policy of this client said no, such as an address filter.
  * - `RateLimited`: there have been `limit` requests of `key` already; one may go in so many milliseconds.
@@ -42,6 +44,10 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
  * - `Consumed`: the body was read as a stream already, which gives it once.
  * - `Closed`: the session was closed, or what it sends through.
  * - `Unplayed`: a cassette has no exchange for the request.
+ * - `Unsupported`: the handler of `HttpExchange` cannot do it.
+ * - `MessageTooLarge`: a message of a WebSocket is longer than `limit` bytes.
+ * - `SocketClosed`: a message was sent on a WebSocket that was closed, by either side, with `code` and `text`.
+ * - `Disconnected`: the connection of a WebSocket ended, and nobody had closed it; `code` as of the system, or `END`.
  *
  * @category errors
  * @since 0.1.0
@@ -49,6 +55,7 @@ export type Phase = "connection" | "dns" | "connect" | "tls" | "response" | "bod
 export type HttpErrorReason =
   | { readonly _tag: "InvalidUrl"; readonly value: string; readonly problem: string }
   | { readonly _tag: "InvalidRequest"; readonly problem: string }
+  | { readonly _tag: "InvalidOption"; readonly option: string; readonly problem: string }
   | { readonly _tag: "Dns"; readonly host: string; readonly code: string }
   | { readonly _tag: "Connect"; readonly code: string; readonly problem: string }
   | { readonly _tag: "Tls"; readonly code: string; readonly problem: string }
@@ -66,6 +73,10 @@ export type HttpErrorReason =
   | { readonly _tag: "Consumed" }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unplayed"; readonly problem: string }
+  | { readonly _tag: "Unsupported"; readonly problem: string }
+  | { readonly _tag: "MessageTooLarge"; readonly limit: number }
+  | { readonly _tag: "SocketClosed"; readonly code: number; readonly text: string }
+  | { readonly _tag: "Disconnected"; readonly code: string; readonly problem: string }
 
 /**
  * The failure of a request. It names the method and the URL, without user, password and query: those may be secrets.
@@ -79,7 +90,8 @@ export class HttpError extends Data.TaggedError("HttpError")<{
   readonly reason: HttpErrorReason
 }> {
   override get message(): string {
-    return `${this.method} ${this.url}: ${describe(this.reason)}`
+    const said = describe(this.reason)
+    return this.method === "" ? said : `${this.method} ${this.url}: ${said}`
   }
 }
 
@@ -106,12 +118,23 @@ export const failure = (
   reason: HttpErrorReason
 ): HttpError => new HttpError({ method: request.method, url: redactUrl(request.url), reason })
 
+/**
+ * The failure of what cannot be made, for want of an option that makes sense.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const invalidOption = (option: string, problem: string): HttpError =>
+  new HttpError({ method: "", url: "", reason: { _tag: "InvalidOption", option, problem } })
+
 const describe = (reason: HttpErrorReason): string => {
   switch (reason._tag) {
     case "InvalidUrl":
       return `${redactUrl(reason.value)} is no URL to ask: ${reason.problem}`
     case "InvalidRequest":
       return `the request cannot be sent: ${reason.problem}`
+    case "InvalidOption":
+      return `the option ${reason.option}: ${reason.problem}`
     case "Dns":
       return `${reason.host} has no address (${reason.code})`
     case "Connect":
@@ -148,6 +171,14 @@ const describe = (reason: HttpErrorReason): string => {
       return "the session was closed, or what it sends through: make another one"
     case "Unplayed":
       return `the cassette has no exchange for it: ${reason.problem}`
+    case "Unsupported":
+      return `it cannot be done over this exchange: ${reason.problem}`
+    case "MessageTooLarge":
+      return `a message is longer than ${reason.limit} bytes; raise maxMessageBytes`
+    case "SocketClosed":
+      return `the WebSocket is closed (${reason.code}): nothing can be sent any more`
+    case "Disconnected":
+      return `the connection ended without a close (${reason.code}): ${reason.problem}`
   }
 }
 
@@ -158,5 +189,6 @@ const waitingFor: Readonly<Record<Phase, string>> = {
   tls: "the TLS handshake",
   response: "the response",
   body: "the next bytes of the body",
-  total: "the whole exchange"
+  total: "the whole exchange",
+  close: "the answer to the close"
 }

@@ -12,10 +12,11 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "./HttpError.ts"
 import { WholeBody } from "./internal/body/WholeBody.ts"
+import type { Upgrade, UpgradeResponse } from "./Upgrade.ts"
 
 /**
  * Header fields as they are on the wire: name, value, name, value. Names in any case, duplicates kept.
@@ -115,7 +116,7 @@ export interface ExchangeResponse {
 export type Exchange = (request: ExchangeRequest) => Effect.Effect<ExchangeResponse, HttpError>
 
 /**
- * The service.
+ * The service. A handler that has connections may have `upgrade` too, on which WebSockets are made.
  *
  * @example
  * ```ts
@@ -139,9 +140,10 @@ export type Exchange = (request: ExchangeRequest) => Effect.Effect<ExchangeRespo
  * @category services
  * @since 0.1.0
  */
-export class HttpExchange extends Context.Service<HttpExchange, { readonly exchange: Exchange }>()(
-  "green-http/HttpExchange"
-) {
+export class HttpExchange extends Context.Service<
+  HttpExchange,
+  { readonly exchange: Exchange; readonly upgrade?: Upgrade }
+>()("green-http/HttpExchange") {
   /**
    * A response with a body that is there: for handlers that have it all.
    *
@@ -156,6 +158,9 @@ export class HttpExchange extends Context.Service<HttpExchange, { readonly excha
    * Interposes: `next(request?)` performs the exchange outward. Tracing, recording, fault injection and latency are
    * written with it. A layer value that is used twice is memoised, and interposes once.
    *
+   * An upgrade, if the handler has it, is an exchange here: its request as it is sent, and the head of its response. The
+   * connection of the last one that was performed goes to who has asked, if the status that comes out is 101.
+   *
    * @since 0.1.0
    */
   static around(
@@ -166,8 +171,9 @@ export class HttpExchange extends Context.Service<HttpExchange, { readonly excha
   ): Layer.Layer<HttpExchange, never, HttpExchange> {
     return Layer.effect(
       HttpExchange,
-      HttpExchange.useSync(({ exchange }) => ({
-        exchange: (request) => f(request, (replaced = request) => exchange(replaced))
+      HttpExchange.useSync(({ exchange, upgrade }) => ({
+        exchange: (request) => f(request, (replaced = request) => exchange(replaced)),
+        ...(upgrade === undefined ? {} : { upgrade: upgradeAround(upgrade, f) })
       }))
     )
   }
@@ -183,6 +189,23 @@ export class HttpExchange extends Context.Service<HttpExchange, { readonly excha
     )
   }
 }
+
+const upgradeAround =
+  (upgrade: Upgrade, f: Parameters<typeof HttpExchange.around>[0]): Upgrade =>
+  (request) =>
+    Effect.flatMap(Effect.scope, (scope) => {
+      let connection: UpgradeResponse["connection"]
+      const next = (replaced: ExchangeRequest = request) =>
+        Effect.tap(Scope.provide(upgrade({ ...replaced, protocol: request.protocol }), scope), (response) =>
+          Effect.sync(() => {
+            connection = response.connection
+          })
+        )
+      return Effect.map(f(request, next), ({ body, headers, status, statusText }): UpgradeResponse => {
+        const response = { status, statusText, headers, body }
+        return status === 101 && connection !== undefined ? { ...response, connection } : response
+      })
+    })
 
 /**
  * A body as a stream. It is discarded when the stream ends, however that comes.

@@ -1,5 +1,6 @@
 /**
  * Exchanges with an application in the same process, without a socket: for tests, and for calling one's own handlers.
+ * Fetch has no WebSockets, and so has this none.
  *
  * @since 0.1.0
  */

@@ -42,7 +42,7 @@ interface SentOptions extends Dispatcher.DispatchOptions {
 
 export const openStore = ({ store = {} }: CacheOptions): SafeStore => new SafeStore(store)
 
-export const cached = (dispatcher: Dispatcher, options: CacheOptions, store: SafeStore): Sender => {
+export const cached = (dispatcher: Pick<Dispatcher, "dispatch">, options: CacheOptions, store: SafeStore): Sender => {
   const { freshFor, methods, origins, type = "shared" } = options
   const intercept = interceptors.cache({
     store,

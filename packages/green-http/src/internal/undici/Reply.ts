@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 import { failure, type HttpError, type HttpErrorReason, type Phase } from "../../HttpError.ts"
 import type { ExchangeRequest, ExchangeResponse, RawHeaders, ResponseBody } from "../../HttpExchange.ts"
+import type { Timer } from "../timer.ts"
 import { reasonOf } from "./errors.ts"
 import type { Turn } from "./Turns.ts"
 
@@ -16,9 +17,6 @@ const worthReading = 128 * 1024
 const worthWaiting = 250
 
 type Chunks = NonEmptyReadonlyArray<Uint8Array> | undefined
-
-/** Calls back after so many milliseconds, by the clock of the caller, unless it is taken back. */
-export type Timer = (milliseconds: number, ring: () => void) => () => void
 
 type Resume<A> = (outcome: Effect.Effect<A, HttpError>) => void
 
@@ -41,7 +39,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   #trailers: RawHeaders = []
   #stopTimer: (() => void) | undefined
 
-  constructor(request: ExchangeRequest, timer: Timer, turn: Turn, resume: Resume<ExchangeResponse>) {
+  constructor(request: ExchangeRequest, timer: Timer, turn: Turn | undefined, resume: Resume<ExchangeResponse>) {
     this.#request = request
     this.#timer = timer
     this.#turn = turn
@@ -263,7 +261,7 @@ type Received =
   | ReadonlyArray<string | Uint8Array>
   | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
-const toRaw = (received: Received): RawHeaders => {
+export const toRaw = (received: Received): RawHeaders => {
   if (isList(received)) return received.map(latin1)
   return Object.entries(received).flatMap(([name, value]) =>
     value === undefined ? [] : typeof value === "string" ? [name, value] : value.flatMap((one) => [name, one])
