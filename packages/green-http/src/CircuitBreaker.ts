@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { failure, type HttpError, type HttpErrorReason } from "./HttpError.ts"
+import { failure, type HttpError, type HttpErrorReason, invalidOption } from "./HttpError.ts"
 import {
   type Exchange,
   type ExchangeRequest,
@@ -21,6 +21,7 @@ import {
   HttpExchange,
   type RawHeaders
 } from "./HttpExchange.ts"
+import { messageOf } from "./internal/messageOf.ts"
 import type { CircuitBreakerError, CircuitBreakerStore } from "./internal/persistence.ts"
 import { retryAfter } from "./internal/retryAfter.ts"
 
@@ -98,26 +99,25 @@ export interface CircuitBreaker {
  *
  * While a circuit is open, requests fail at once with the reason `CircuitOpen`. Then one is sent, and the others fail
  * until it is answered: if it succeeds the circuit closes, if it fails it opens again, and if it is interrupted the next
- * one is sent instead. `failures` that cannot be are a defect, a `RangeError`.
+ * one is sent instead. Fails with the reason `InvalidOption` for `failures` that cannot be.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: CircuitBreakerOptions = {}): Effect.Effect<CircuitBreaker, never, Scope.Scope> =>
+export const make = (options: CircuitBreakerOptions = {}): Effect.Effect<CircuitBreaker, HttpError, Scope.Scope> =>
   Effect.gen(function* () {
     const { failures = 5, isFailure = isFailureOfHost, key = ({ origin }: URL) => origin, onChange } = options
     const circuit = yield* Effect.promise(() => import("./internal/persistence.ts"))
     const store = options.store ?? (yield* circuit.circuits)
+    const tripPolicy = yield* Effect.try({
+      try: () =>
+        typeof failures === "number"
+          ? circuit.consecutive(failures)
+          : circuit.rate({ ...failures, minimumCalls: failures.minimum }),
+      catch: (cause) => invalidOption("circuitBreaker.failures", messageOf(cause))
+    })
     const breaker = yield* Effect.provideService(
-      Effect.suspend(() =>
-        circuit.makeBreaker({
-          tripPolicy:
-            typeof failures === "number"
-              ? circuit.consecutive(failures)
-              : circuit.rate({ ...failures, minimumCalls: failures.minimum }),
-          openDuration: options.openFor ?? "30 seconds"
-        })
-      ),
+      circuit.makeBreaker({ tripPolicy, openDuration: options.openFor ?? "30 seconds" }),
       circuit.Circuits,
       store
     )
@@ -168,7 +168,7 @@ export const make = (options: CircuitBreakerOptions = {}): Effect.Effect<Circuit
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options?: CircuitBreakerOptions): Layer.Layer<HttpExchange, never, HttpExchange> =>
+export const layer = (options?: CircuitBreakerOptions): Layer.Layer<HttpExchange, HttpError, HttpExchange> =>
   Layer.effect(
     HttpExchange,
     Effect.gen(function* () {

@@ -9,7 +9,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { failure, type HttpError } from "./HttpError.ts"
+import { failure, type HttpError, invalidOption } from "./HttpError.ts"
 import { type Exchange, type ExchangeRequest, HttpExchange, type RawHeaders } from "./HttpExchange.ts"
 import { Line } from "./internal/Line.ts"
 import type { Limiter, RateLimitStore } from "./internal/persistence.ts"
@@ -61,19 +61,21 @@ type Before = (request: ExchangeRequest) => Effect.Effect<void, HttpError>
  * A rate limit, to be put around exchanges: they share it.
  *
  * Interrupted, a request that waits leaves the line at once, and takes nothing from the others. A store that fails makes
- * requests fail with the reason `Refused`. A limit or a window that is none is a defect, a `RangeError`.
+ * requests fail with the reason `Refused`. Fails with the reason `InvalidOption` for a limit or a window that is none.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: RateLimitOptions): Effect.Effect<Limited> =>
+export const make = (options: RateLimitOptions): Effect.Effect<Limited, HttpError> =>
   Effect.gen(function* () {
     const window = Duration.fromInputUnsafe(options.window)
     if (!Number.isInteger(options.limit) || options.limit < 1) {
-      return yield* Effect.die(new RangeError(`the limit is an integer from 1, not ${options.limit}`))
+      return yield* Effect.fail(invalidOption("rateLimit.limit", `it is an integer from 1, not ${options.limit}`))
     }
     if (!Duration.isFinite(window) || Duration.toMillis(window) < 1) {
-      return yield* Effect.die(new RangeError(`the window is at least a millisecond, not ${Duration.format(window)}`))
+      return yield* Effect.fail(
+        invalidOption("rateLimit.window", `it is at least a millisecond, not ${Duration.format(window)}`)
+      )
     }
     const { limiter } = yield* Effect.promise(() => import("./internal/persistence.ts"))
     const shared = options.store === undefined ? undefined : yield* limiter(options.store)
@@ -107,7 +109,7 @@ export const make = (options: RateLimitOptions): Effect.Effect<Limited> =>
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: RateLimitOptions): Layer.Layer<HttpExchange, never, HttpExchange> =>
+export const layer = (options: RateLimitOptions): Layer.Layer<HttpExchange, HttpError, HttpExchange> =>
   Layer.effect(
     HttpExchange,
     Effect.gen(function* () {

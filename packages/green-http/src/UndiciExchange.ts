@@ -92,16 +92,22 @@ export interface UndiciHandler {
  * An exchange of its own connections, which are closed with the scope: those in use too, and the file of the cache. One
  * that was upgraded is closed with the scope of its upgrade.
  *
- * Fails with the reason `InvalidOption` for a file that cannot be opened, and for what undici does not take.
+ * Fails with the reason `InvalidOption` for a number that makes no sense, a proxy that is none, and a file that cannot be
+ * opened.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: UndiciOptions = {}): Effect.Effect<UndiciHandler, HttpError, Scope.Scope> =>
   Effect.gen(function* () {
+    for (const name of ["connections", "pipelining", "maxHeaderSize"] as const) {
+      const value = options[name]
+      if (value === undefined || (Number.isInteger(value) && value >= 1)) continue
+      return yield* Effect.fail(invalidOption(name, `it is an integer from 1, not ${value}`))
+    }
     const attempts = new Attempts()
     const dispatchers = yield* Effect.acquireRelease(
-      taking("undici", () => new Dispatchers(options, attempts)),
+      taking("proxy", () => new Dispatchers(options, attempts)),
       (dispatchers) => Effect.promise(() => dispatchers.destroy())
     )
     const cache = options.cache === true ? {} : options.cache || undefined

@@ -476,12 +476,11 @@ describe("the store of a cache", () => {
     })
   )
 
-  it.live("that cannot be opened is a defect", () =>
+  it.live("that cannot be opened fails typed, and leaves nothing open", () =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(
-        Effect.scoped(UndiciExchange.make({ cache: { store: { file: "/nowhere/cache.db" } } }))
-      )
-      assert.strictEqual(exit._tag, "Failure")
+      const store = { file: "/nowhere/cache.db" }
+      const { reason } = yield* Effect.flip(Effect.scoped(UndiciExchange.make({ cache: { store } })))
+      assert.strictEqual(reason._tag === "InvalidOption" ? reason.option : reason._tag, "cache")
     })
   )
 

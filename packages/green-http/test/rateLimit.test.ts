@@ -244,7 +244,7 @@ describe("a rate limit", () => {
     }).pipe(Effect.provide(recorded().layer))
   })
 
-  it.effect("a limit or a window that is none is a defect", () =>
+  it.effect("a limit or a window that is none fails typed", () =>
     Effect.gen(function* () {
       for (const wrong of [
         { limit: 0, window: "1 second" },
@@ -252,8 +252,8 @@ describe("a rate limit", () => {
         { limit: 1, window: 0 },
         { limit: 1, window: "Infinity" }
       ] as const) {
-        const exit = yield* Effect.exit(RateLimit.make(wrong))
-        assert.isTrue(Exit.hasDies(exit), JSON.stringify(wrong))
+        const { reason } = yield* Effect.flip(RateLimit.make(wrong))
+        assert.strictEqual(reason._tag, "InvalidOption", JSON.stringify(wrong))
       }
     })
   )

@@ -83,6 +83,24 @@ describe("a Unix socket", () => {
   )
 })
 
+describe("options", () => {
+  it.effect("that cannot be fail typed, and name what is wrong", () =>
+    Effect.gen(function* () {
+      for (const [options, problem] of [
+        [{ connections: -1 }, /connections/],
+        [{ pipelining: -1 }, /pipelining/],
+        [{ proxy: "not a proxy" }, /URL/],
+        [{ proxy: "ftp://proxy.test" }, /protocol|scheme/i],
+        [{ maxHeaderSize: -1 }, /maxHeaderSize/]
+      ] as const) {
+        const error = yield* Effect.flip(Effect.scoped(UndiciExchange.make(options)))
+        assert.strictEqual(error.reason._tag, "InvalidOption")
+        assert.match(error.message, problem)
+      }
+    })
+  )
+})
+
 describe("connections", () => {
   it.live("an origin has no more than it may, and the others wait", () =>
     Effect.gen(function* () {

@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { HttpError } from "../HttpError.ts"
 import type { Exchange } from "../HttpExchange.ts"
 import * as RateLimit from "../RateLimit.ts"
 
@@ -21,7 +22,7 @@ export interface Policies {
 export const withPolicies = (
   exchange: Exchange,
   { circuitBreaker, rateLimit }: Policies
-): Effect.Effect<Exchange, never, Scope.Scope> =>
+): Effect.Effect<Exchange, HttpError, Scope.Scope> =>
   Effect.gen(function* () {
     const circuit = circuitBreaker === undefined ? undefined : yield* CircuitBreaker.make(circuitBreaker)
     const guarded = circuit === undefined ? exchange : circuit.around(exchange)
