@@ -98,7 +98,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
     this.#stopTimer?.()
     this.#state = "ended"
     const trailers = controller.rawTrailers
-    if (trailers != null) this.#trailers = toRaw(trailers)
+    if (trailers !== undefined && trailers !== null) this.#trailers = toRaw(trailers)
     this.#tellEnd()
     // Whoever waits may ask for the next thing at once: see Turns.
     if (this.#pulled !== undefined || this.#discarded !== undefined)
