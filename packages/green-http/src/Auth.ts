@@ -30,7 +30,7 @@ export interface Auth {
   readonly authorize: (request: ExchangeRequest) => Effect.Effect<Redacted.Redacted | undefined, HttpError>
   /** A 401 has come: whether the request is to be sent again, with what `authorize` gives then. */
   readonly challenged?: (request: ExchangeRequest, response: RawHeaders) => Effect.Effect<boolean, HttpError>
-  /** A response has come that was none. */
+  /** A response has come that was none, and has an Authentication-Info (RFC 7615). */
   readonly answered?: (response: RawHeaders) => Effect.Effect<void>
 }
 

@@ -33,7 +33,7 @@ export const make = (serialized?: SerializedCookieJar): Cookies => {
   const jar = serialized === undefined ? new CookieJar(undefined, options) : CookieJar.deserializeSync(serialized)
   return {
     jar,
-    header: (url) => (isEmpty(jar) ? undefined : cookiesOf(jar, url)),
+    header: (url) => (mayKnow(jar, url.hostname) ? cookiesOf(jar, url) : undefined),
     store: (url, headers) => {
       for (const line of getAll(headers, "set-cookie")) {
         jar.setCookieSync(line, url.href, { ignoreError: true })
@@ -56,11 +56,19 @@ const cookiesOf = (jar: CookieJar, url: URL): string | undefined => {
   }
 }
 
-/** Most sessions never meet a cookie, and asking for them takes as long as the rest of a request. */
-const isEmpty = ({ store }: CookieJar): boolean => {
-  if (!(store instanceof MemoryCookieStore)) return false
-  for (const _ in store.idx) return false
-  return true
+/**
+ * Whether there may be cookies for a host: of itself, or of a domain that it is in. Most requests have none, and to ask
+ * for them takes as long as the rest of a request.
+ */
+const mayKnow = ({ store }: CookieJar, host: string): boolean => {
+  if (!(store instanceof MemoryCookieStore)) return true
+  const domains = store.idx
+  if (host.startsWith("[")) return Object.hasOwn(domains, host.slice(1, -1))
+  if (Object.hasOwn(domains, host)) return true
+  for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) {
+    if (Object.hasOwn(domains, host.slice(dot + 1))) return true
+  }
+  return false
 }
 
 const options = { looseMode: false, rejectPublicSuffixes: true, prefixSecurity: "strict" } as const

@@ -61,13 +61,10 @@ const authorized = (
   }
   const attempt = (again: boolean): Effect.Effect<ExchangeResponse, HttpError> =>
     Effect.flatMap(auth.authorize(request), (authorization) => {
-      const headers =
-        authorization === undefined
-          ? request.headers
-          : [...request.headers, "authorization", Redacted.value(authorization)]
-      return Effect.flatMap(retried(session, request, { ...request, headers }, options, owners), (response) => {
+      const admitted = authorization === undefined ? request : withAuthorization(request, authorization)
+      return Effect.flatMap(retried(session, request, admitted, options, owners), (response) => {
         if (response.status !== 401) {
-          return auth.answered === undefined
+          return auth.answered === undefined || !Headers.has(response, "authentication-info")
             ? Effect.succeed(response)
             : Effect.as(auth.answered(response.headers), response)
         }
@@ -81,6 +78,11 @@ const authorized = (
     })
   return attempt(true)
 }
+
+const withAuthorization = (request: ExchangeRequest, authorization: Redacted.Redacted): ExchangeRequest => ({
+  ...request,
+  headers: [...request.headers, "authorization", Redacted.value(authorization)]
+})
 
 /** `asked` is what hooks see: it has no secrets added. */
 const retried = (

@@ -4,9 +4,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
-import { type HttpError, redactUrl } from "../HttpError.ts"
+import type { HttpError } from "../HttpError.ts"
 import type { Exchange, ExchangeRequest, ExchangeResponse } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
+import { targetOf } from "./target.ts"
 
 /** The exchange; as it is if nobody looks: Effect's own tracer keeps spans that nobody sees. */
 export const traced =
@@ -25,11 +26,11 @@ const withSpan = (
   isSecret: boolean
 ): Effect.Effect<ExchangeResponse, HttpError> => {
   const { method, url } = request
-  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port)
+  const { host, port, shown } = targetOf(url)
   const attributes = {
     "http.request.method": method,
-    "url.full": redactUrl(url),
-    "server.address": url.hostname,
+    "url.full": shown,
+    "server.address": host,
     "server.port": port
   }
   return Effect.useSpan(`HTTP ${method}`, { kind: "client", attributes }, (span) => {
