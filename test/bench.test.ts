@@ -99,6 +99,7 @@ const httpRows = [
   "floor: undici.dispatch in a fiber, CPU per request",
   "GET with a tracer, CPU per request",
   "cookies, redirects and auth, not met, CPU per request",
+  "a cache, not met, CPU per request",
   "download of 10 MB, each chunk",
   "connections of two chains of three redirects",
   "resident memory for a body of 1 GB, down",

@@ -32,14 +32,10 @@ export const server = (kind: keyof typeof programs): Effect.Effect<URL, never, S
 /** A session over connections of its own: any number of them unless said. */
 export const session = (
   options: GreenHttp.SessionOptions = {},
-  connections?: number
+  network: UndiciExchange.UndiciOptions = {}
 ): Effect.Effect<GreenHttp.GreenHttp, never, Scope.Scope> =>
   Effect.orDie(
-    Effect.provideServiceEffect(
-      GreenHttp.make({ ...options, green: true }),
-      HttpExchange,
-      UndiciExchange.make(connections === undefined ? {} : { connections })
-    )
+    Effect.provideServiceEffect(GreenHttp.make({ ...options, green: true }), HttpExchange, UndiciExchange.make(network))
   )
 
 /** An agent of undici's, which has any number of connections unless said. */

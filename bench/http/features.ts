@@ -4,7 +4,7 @@
  *
  * Enabled but not met is: a jar with cookies for another host, which is asked at each request and never has one; digest
  * authentication, which no server asks for, so that each request goes out as it is; redirects, which never come. Told
- * beside: each of them alone.
+ * beside: each of them alone. The cache is one of its own, which nothing may be kept in.
  */
 import * as Effect from "effect/Effect"
 import { Auth, Cookies, type GreenHttp } from "green-http"
@@ -23,8 +23,10 @@ const jar = (): Cookies.Cookies => {
 const rows = Effect.fnUntraced(function* (scale: Scale) {
   const url = yield* server("small")
   const auth = Auth.digest("user", "password")
-  const get = (options: GreenHttp.SessionOptions) =>
-    Effect.map(session({ baseUrl: url, ...options }), (http) => Effect.flatMap(http.get(url), ({ bytes }) => bytes))
+  const get = (options: GreenHttp.SessionOptions, cache = false) =>
+    Effect.map(session({ baseUrl: url, ...options }, { cache }), (http) =>
+      Effect.flatMap(http.get(url), ({ bytes }) => bytes)
+    )
 
   const base = fibers("plain", yield* get(plain))
   const all = fibers("all", yield* get({ cookies: jar(), auth: yield* auth }))
@@ -32,6 +34,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
   const redirects = fibers("redirects", yield* get({ ...plain, redirects: 20 }))
   const digest = fibers("digest", yield* get({ ...plain, auth: yield* auth }))
   const usual = fibers("usual", yield* get({}))
+  const cache = fibers("cache", yield* get(plain, true))
 
   const result = yield* Effect.promise(() =>
     measured(scale, { requests: scale.count(6_000), concurrency: 50, rounds: 11 }, [
@@ -40,7 +43,8 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
       cookies,
       redirects,
       digest,
-      usual
+      usual,
+      cache
     ])
   )
   const against = result(base)
@@ -50,6 +54,7 @@ const rows = Effect.fnUntraced(function* (scale: Scale) {
       must: 1.1,
       aim: 1.05
     }),
+    row("CPU per request", "a cache, not met", result(cache), against, { relation: "<=", must: 1.1, aim: 1.05 }),
     row("CPU per request", "cookies of another host alone", result(cookies), against),
     row("CPU per request", "redirects alone", result(redirects), against),
     row("CPU per request", "digest alone", result(digest), against),

@@ -13,7 +13,7 @@ import { fibers, measured, promises, row } from "./slices.ts"
 const rows = Effect.fnUntraced(function* (scale: Scale) {
   const url = yield* server("small")
   const http = yield* session()
-  const bounded = yield* session({}, 50)
+  const bounded = yield* session({}, { connections: 50 })
   const dispatcher = yield* agent()
   const boundedDispatcher = yield* agent(50)
 
