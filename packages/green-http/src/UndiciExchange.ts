@@ -8,13 +8,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { Readable } from "node:stream"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
-import { type Exchange, type ExchangeRequest, HttpExchange, type RequestBody } from "./HttpExchange.ts"
+import { type Exchange, type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
+import { get } from "./HttpHeaders.ts"
+import { exactly } from "./internal/body/exactly.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
+import { Upload } from "./internal/undici/Upload.ts"
 
 export type { TlsOptions } from "./internal/undici/Connector.ts"
 
@@ -145,9 +146,15 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
           return () => alarm.interruptUnsafe()
         }
         const { origin } = request.url
-        const reply = new Reply(request, timer, () => turns.ended(origin), resume)
+        const { body } = request
+        const upload = body === undefined || body instanceof Uint8Array ? undefined : new Upload(exactly(request, body))
+        const ended = () => {
+          turns.ended(origin)
+          upload?.close()
+        }
+        const reply = new Reply(request, timer, ended, resume)
         turns.dispatch(origin, () => {
-          if (!reply.isOver) dispatch(dispatcher, origin, request, reply)
+          if (!reply.isOver) dispatch(dispatcher, origin, request, upload, reply)
         })
         return Effect.sync(() => reply.abandon())
       })
@@ -155,31 +162,35 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
   return { exchange }
 }
 
-const dispatch = (dispatcher: Dispatcher, origin: string, request: ExchangeRequest, reply: Reply): void => {
+const dispatch = (
+  dispatcher: Dispatcher,
+  origin: string,
+  request: ExchangeRequest,
+  upload: Upload | undefined,
+  reply: Reply
+): void => {
   const { body, headers, method, url } = request
+  const options: Dispatcher.DispatchOptions = {
+    origin,
+    path: url.pathname + url.search,
+    method,
+    headers: lengthIsToBeTold(request) ? [...headers, "content-length", String(request.body.length)] : [...headers],
+    body: body instanceof Uint8Array ? body : null,
+    headersTimeout: 0,
+    bodyTimeout: 0
+  }
   try {
-    dispatcher.dispatch(
-      {
-        origin,
-        path: url.pathname + url.search,
-        method,
-        headers: lengthIsKnown(body) ? [...headers, "content-length", String(body.length)] : [...headers],
-        body: bodyOf(body),
-        headersTimeout: 0,
-        bodyTimeout: 0
-      },
-      reply
-    )
+    dispatcher.dispatch(upload === undefined ? options : Object.assign(options, { body: upload }), reply)
   } catch (cause) {
     reply.onResponseError(undefined, cause instanceof Error ? cause : new Error(String(cause)))
   }
 }
 
-const lengthIsKnown = (body: RequestBody | undefined): body is { readonly length: number } & RequestBody =>
-  body !== undefined && !(body instanceof Uint8Array) && body.length !== undefined
-
-const bodyOf = (body: RequestBody | undefined): Uint8Array | Readable | null => {
-  if (body === undefined) return null
-  if (body instanceof Uint8Array) return body
-  return Readable.from(Stream.toAsyncIterable(body.stream), { objectMode: false })
-}
+/** undici tells that of bytes, and nobody that which the caller tells. */
+const lengthIsToBeTold = (
+  request: ExchangeRequest
+): request is ExchangeRequest & { readonly body: { readonly length: number } } =>
+  request.body !== undefined &&
+  !(request.body instanceof Uint8Array) &&
+  request.body.length !== undefined &&
+  get(request.headers, "content-length") === undefined

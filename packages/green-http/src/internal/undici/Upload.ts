@@ -1,0 +1,26 @@
+/**
+ * A stream that is sent, as undici pulls it: an iterable, which it takes although its types do not say so.
+ *
+ * Not a Readable of Node: one that undici pipes into an HTTP/2 stream is lost when the exchange is aborted, and with it the
+ * reset, or the whole process, which then sends empty frames for ever.
+ */
+import * as Stream from "effect/Stream"
+import type { HttpError } from "../../HttpError.ts"
+
+export class Upload implements AsyncIterable<Uint8Array> {
+  readonly #source: AsyncIterator<Uint8Array>
+
+  constructor(stream: Stream.Stream<Uint8Array, HttpError>) {
+    this.#source = Stream.toAsyncIterable(stream)[Symbol.asyncIterator]()
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#source
+  }
+
+  /** Lets go of what has not been sent: undici does not, when it has no use for it any more. */
+  close(): void {
+    // Nobody is left to hear how it ends.
+    this.#source.return?.().catch(() => {})
+  }
+}
