@@ -29,7 +29,7 @@ import * as GreenHttp from "./GreenHttp.ts"
 import { failure, type HttpError, type HttpErrorReason } from "./HttpError.ts"
 import { type Exchange, type ExchangeRequest, type ExchangeResponse, HttpExchange } from "./HttpExchange.ts"
 import { toRaw, toRecord, without } from "./HttpHeaders.ts"
-import { exactly } from "./internal/body/exactly.ts"
+import { outgoing } from "./internal/body/outgoing.ts"
 import { PromisedBody } from "./internal/body/PromisedBody.ts"
 import { rawBody, toWeb } from "./internal/fetchTypes.ts"
 import { messageOf } from "./internal/messageOf.ts"
@@ -244,7 +244,7 @@ class Sent {
     if (body === undefined) this.body = HttpBody.empty
     else if (body instanceof Uint8Array) this.body = HttpBody.uint8Array(body)
     else {
-      const stream = Stream.tapError(exactly(request, body), (error) => Effect.sync(() => (this.failure = error)))
+      const stream = Stream.tapError(outgoing(request, body), (error) => Effect.sync(() => (this.failure = error)))
       this.body = HttpBody.stream(stream, undefined, body.length)
     }
   }

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
 import { type Exchange, type ExchangeRequest, HttpExchange } from "./HttpExchange.ts"
 import { get } from "./HttpHeaders.ts"
-import { exactly } from "./internal/body/exactly.ts"
+import { outgoing } from "./internal/body/outgoing.ts"
 import { makeConnector, pinned, type TlsOptions } from "./internal/undici/Connector.ts"
 import { Reply, type Timer } from "./internal/undici/Reply.ts"
 import { Turns } from "./internal/undici/Turns.ts"
@@ -147,7 +147,8 @@ const over = (dispatcher: Dispatcher): { readonly exchange: Exchange } => {
         }
         const { origin } = request.url
         const { body } = request
-        const upload = body === undefined || body instanceof Uint8Array ? undefined : new Upload(exactly(request, body))
+        const upload =
+          body === undefined || body instanceof Uint8Array ? undefined : new Upload(outgoing(request, body))
         const ended = () => {
           turns.ended(origin)
           upload?.close()

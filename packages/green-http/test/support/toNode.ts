@@ -11,31 +11,30 @@ export const toNode =
   (handler: FetchHandler) =>
   (asked: IncomingMessage | Http2ServerRequest, answer: ServerResponse | Http2ServerResponse): void => {
     const controller = new AbortController()
+    const request = toRequest(asked, controller.signal)
     answer.on("close", () => {
-      if (!answer.writableEnded) controller.abort()
+      // As the reason the request is held: the signal of one that is garbage is never aborted.
+      if (!answer.writableEnded) controller.abort(request)
     })
     // As a server does, it hangs up when it fails.
-    respond(asked, answer, handler, controller.signal).catch(() => answer.destroy())
+    respond(request, answer, handler).catch(() => answer.destroy())
   }
 
-const respond = async (
-  asked: IncomingMessage | Http2ServerRequest,
-  answer: ServerResponse | Http2ServerResponse,
-  handler: FetchHandler,
-  signal: AbortSignal
-): Promise<void> => {
+const toRequest = (asked: IncomingMessage | Http2ServerRequest, signal: AbortSignal): Request => {
   const method = asked.method ?? "GET"
   const headers = asked.rawHeaders.flatMap((name, index): Array<[string, string]> =>
     index % 2 === 0 && !name.startsWith(":") ? [[name, asked.rawHeaders[index + 1] ?? ""]] : []
   )
   const body = method === "GET" || method === "HEAD" ? null : ReadableStream.from<Uint8Array>(asked)
-  const request = new Request(new URL(`http://server.test${asked.url}`), {
-    method,
-    headers,
-    body,
-    signal,
-    duplex: "half"
-  })
+  const url = new URL(`http://server.test${asked.url}`)
+  return new Request(url, { method, headers, body, signal, duplex: "half" })
+}
+
+const respond = async (
+  request: Request,
+  answer: ServerResponse | Http2ServerResponse,
+  handler: FetchHandler
+): Promise<void> => {
   const response = await handler(request)
   answer.statusCode = response.status
   if (answer instanceof ServerResponse) answer.statusMessage = response.statusText

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { HttpError } from "../../HttpError.ts"
 import type { ExchangeRequest, RawHeaders, ResponseBody } from "../../HttpExchange.ts"
 import { within } from "../timeouts.ts"
+import { Fairness } from "./Fairness.ts"
 
 /** Where the chunks come from. */
 export interface Chunks {
@@ -25,6 +26,7 @@ type Outcome = Effect.Effect<Pulled, HttpError>
 export class PromisedBody implements ResponseBody {
   readonly pull: Outcome
   readonly #chunks: Chunks
+  readonly #fairness = new Fairness()
   /** What every pull gives from now on. */
   #last: Outcome | undefined
   #ended = false
@@ -37,7 +39,7 @@ export class PromisedBody implements ResponseBody {
       within(
         request,
         "body",
-        Effect.suspend(() => this.#last ?? this.#pull)
+        Effect.suspend(() => this.#last ?? Effect.andThen(this.#fairness.after(1), this.#pull))
       ),
       (error) => {
         // That it took too long is the last thing that comes, as any failure is.

@@ -17,6 +17,8 @@ export class Call {
   readonly #resume: (outcome: Effect.Effect<ExchangeResponse, HttpError>) => void
   readonly #controller = new AbortController()
   readonly #upload: Upload | undefined
+  /** Held until the end: nobody would hear its signal any more when it is garbage. */
+  #asked: Request | undefined
   /** Whether the caller has his answer, or does not want one any more. */
   #settled = false
 
@@ -33,21 +35,20 @@ export class Call {
   }
 
   start(handler: Handler): void {
-    let request: Request
     try {
-      request = this.#toRequest()
+      this.#asked = this.#toRequest()
     } catch (cause) {
       // What `Request` does not take is the caller's mistake.
       this.#fail(failure(this.#request, { _tag: "InvalidRequest", problem: messageOf(cause) }))
       return
     }
-    void this.#answer(handler, request)
+    void this.#answer(handler, this.#asked)
   }
 
   /** Lets go of everything, and tells the handler. */
   abort(): void {
     this.#settled = true
-    this.#controller.abort()
+    if (this.#asked?.signal.aborted !== true) this.#controller.abort()
     this.#upload?.close()
   }
 

@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Stream from "effect/Stream"
 import { failure, HttpError } from "../../HttpError.ts"
 import type { ExchangeRequest, RequestBody } from "../../HttpExchange.ts"
-import { exactly } from "../body/exactly.ts"
+import { outgoing } from "../body/outgoing.ts"
 
 export class Upload {
   readonly readable: ReadableStream<Uint8Array>
@@ -26,7 +26,7 @@ export class Upload {
   ) {
     this.#request = request
     this.#failed = failed
-    this.#source = Stream.toAsyncIterableWith(exactly(request, body), context)[Symbol.asyncIterator]()
+    this.#source = Stream.toAsyncIterableWith(outgoing(request, body), context)[Symbol.asyncIterator]()
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {

@@ -6,7 +6,18 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { RequestBody } from "green-http/HttpExchange"
 import { getAll } from "green-http/HttpHeaders"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { bytes, law, type Law, read, until } from "../exchangeLaws.ts"
+
+const collected = Effect.callback<void>((resume) => {
+  setFlagsFromString("--expose-gc")
+  const collect: () => void = runInNewContext("gc")
+  setImmediate(() => {
+    collect()
+    resume(Effect.void)
+  })
+})
 
 const never = (): Promise<Response> => new Promise(() => {})
 
@@ -35,6 +46,8 @@ export const lifecycle: ReadonlyArray<Law> = [
       const fiber = yield* Effect.forkChild(peer.ask("/"))
       yield* until(() => asked)
       assert.isFalse(aborted)
+      // What the handler has not kept is garbage now: its signal must not be.
+      yield* collected
       yield* Fiber.interrupt(fiber)
       yield* until(() => aborted)
     })
@@ -59,6 +72,17 @@ export const lifecycle: ReadonlyArray<Law> = [
       const peer = yield* open.fetch(() => new Response(body))
       const response = yield* peer.ask("/")
       yield* response.body.pull
+      yield* response.body.discard
+      yield* until(stopped)
+    })
+  ),
+
+  law("reading a body without end can be interrupted, and timers go meanwhile", ["server"], (open) =>
+    Effect.gen(function* () {
+      const { body, stopped } = endless()
+      const peer = yield* open.fetch(() => new Response(body))
+      const response = yield* peer.ask("/")
+      yield* Effect.timeoutOption(Effect.forever(response.body.pull), 20)
       yield* response.body.discard
       yield* until(stopped)
     })
