@@ -3,7 +3,7 @@
  *
  * It has no policy. A redirect is a response, a cookie is a header, a compressed body is bytes. Everything that a session
  * does is written above it, once, and works over every handler: `UndiciExchange`, `MemoryExchange`, `CassetteExchange`,
- * or ten lines of a user's own.
+ * `EffectHttp`, or ten lines of a user's own.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,8 @@ export type RawHeaders = ReadonlyArray<string>
 
 /**
  * A body to be sent: bytes, or a stream of bytes that is pulled as fast as the other side takes it. With a `length` it
- * is sent with a Content-Length, which it has to keep; otherwise in chunks.
+ * is sent with a Content-Length, which it has to keep, or the exchange fails with the reason `RequestBody`; otherwise in
+ * chunks. The stream is closed with the exchange, at the latest.
  *
  * @category models
  * @since 0.1.0
@@ -78,9 +79,12 @@ export interface ExchangeTimeouts {
  * @since 0.1.0
  */
 export interface ResponseBody {
-  /** The bytes that are there, waiting for some; `undefined` at the end. */
+  /** The bytes that are there, waiting for some; `undefined` at the end, and again after it. Interrupted, it loses nothing. */
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError>
-  /** Lets go of what has not been pulled, and of the connection with it if need be. Harmless at any time. */
+  /**
+   * Lets go of what has not been pulled, and of the connection with it if need be. Harmless at any time. Whoever pulls
+   * then gets the end or a failure.
+   */
   readonly discard: Effect.Effect<void>
   /** What came after the body; empty before its end. */
   readonly trailers: () => RawHeaders

@@ -2,22 +2,23 @@
  * Exchanges with an application in the same process, without a socket: for tests, and for calling one's own handlers.
  * Fetch has no WebSockets, and so has this none.
  *
+ * The application is a Fetch handler, or a listener of node:http with whatever is built on it. One of effect/http is the
+ * matter of `EffectHttp`.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import { failure, HttpError } from "./HttpError.ts"
-import {
-  type Exchange,
-  type ExchangeRequest,
-  type ExchangeResponse,
-  HttpExchange,
-  type RequestBody,
-  type ResponseBody
-} from "./HttpExchange.ts"
-import { toPairs } from "./HttpHeaders.ts"
-import { messageOf } from "./internal/messageOf.ts"
+import type * as Scope from "effect/Scope"
+import type { RequestListener, Server } from "node:http"
+import type { Dispatcher } from "undici"
+import { type Exchange, HttpExchange } from "./HttpExchange.ts"
+import { Call } from "./internal/memory/Call.ts"
+import { connections } from "./internal/memory/connections.ts"
+import { Attempts } from "./internal/undici/Attempts.ts"
+import { exchangeBy } from "./internal/undici/exchange.ts"
+import { upgradeBy } from "./internal/undici/upgrade.ts"
+import { within } from "./internal/timeouts.ts"
 
 /**
  * An application as the Fetch standard has it: a `Request` in, a `Response` out.
@@ -28,9 +29,13 @@ import { messageOf } from "./internal/messageOf.ts"
 export type FetchHandler = (request: Request) => Response | PromiseLike<Response>
 
 /**
- * The exchange with a Fetch handler. It has the request's method, URL, headers and body, which it pulls; interrupting
- * the exchange before the head, or discarding the body, aborts the request's signal. What it throws is a failure with
- * the reason `Connect`, as if a server had hung up: an application that wants a 500 answers one.
+ * The exchange with a Fetch handler. It has the request's method, URL, headers and body, which is pulled as it is read.
+ * Interrupting the exchange before the head, or discarding the body, aborts the request's signal; after that, and after
+ * the end of the response, the body of the request fails for those who still read it.
+ *
+ * What the handler throws is a failure with the reason `Connect`, as if a server had hung up: an application that wants a
+ * 500 answers one. What the Fetch standard does not have, such as `TRACE` or a GET with a body, is an `InvalidRequest`.
+ * Of the time-outs, `response` and `body` are kept.
  *
  * @category constructors
  * @since 0.1.0
@@ -38,21 +43,17 @@ export type FetchHandler = (request: Request) => Response | PromiseLike<Response
 export const fromFetch =
   (handler: FetchHandler): Exchange =>
   (request) =>
-    Effect.suspend(() => {
-      const controller = new AbortController()
-      const asked = toRequest(request, controller.signal)
-      if (asked instanceof HttpError) return Effect.fail(asked)
-      return Effect.onInterrupt(
-        Effect.map(
-          Effect.tryPromise({
-            try: async () => handler(asked),
-            catch: (cause) => failure(request, { _tag: "Connect", code: "HANDLER", problem: messageOf(cause) })
-          }),
-          (response) => fromResponse(request, response, controller)
-        ),
-        () => Effect.sync(() => controller.abort())
+    within(
+      request,
+      "response",
+      Effect.withFiber((fiber) =>
+        Effect.callback((resume) => {
+          const call = new Call(request, fiber.context, resume)
+          call.start(handler)
+          return Effect.sync(() => call.abort())
+        })
       )
-    })
+    )
 
 /**
  * The handler of `HttpExchange` that is a Fetch handler.
@@ -79,62 +80,54 @@ export const fromFetch =
 export const layer = (handler: FetchHandler): Layer.Layer<HttpExchange> =>
   Layer.succeed(HttpExchange, { exchange: fromFetch(handler) })
 
-/** What `Request` does not take is the caller's mistake. */
-const toRequest = (request: ExchangeRequest, signal: AbortSignal): Request | HttpError => {
-  try {
-    const body = toBodyInit(request.body)
-    const url = new URL(request.url)
-    url.username = url.password = url.hash = ""
-    return new Request(url, {
-      method: request.method,
-      headers: toPairs(request.headers),
-      signal,
-      ...(body === undefined ? {} : { body, duplex: "half" })
-    })
-  } catch (cause) {
-    return failure(request, { _tag: "InvalidRequest", problem: messageOf(cause) })
-  }
-}
+/**
+ * The exchange with a listener of node:http, or with a server of it, which need not listen. HTTP/1.1 is really spoken,
+ * over connections in memory that are closed with the scope: keep-alive, chunks, trailers and back-pressure are those of
+ * Node. https URLs are answered by the same listener, without TLS; its socket says that it is `encrypted`.
+ *
+ * Interrupting the exchange, or discarding a long body, closes the connection, of which the listener hears by `close`.
+ * What the listener throws, or rejects with, is a failure with the reason `Connect`, or `Protocol` after the head; with a
+ * server it is the server's own affair, as it is over the network.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromNode = (app: RequestListener | Server): Effect.Effect<Exchange, never, Scope.Scope> =>
+  Effect.map(connections(app), exchanging)
 
-const toBodyInit = (
-  body: RequestBody | undefined
-): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined => {
-  if (body === undefined) return undefined
-  return body instanceof Uint8Array ? new Uint8Array(body) : Stream.toReadableStream(body.stream)
-}
+const exchanging = (dispatcher: Dispatcher): Exchange => exchangeBy(() => dispatcher, new Attempts())
 
-const fromResponse = (request: ExchangeRequest, response: Response, controller: AbortController): ExchangeResponse => ({
-  status: response.status,
-  statusText: response.statusText,
-  headers: [...response.headers].flat(),
-  body: request.method === "HEAD" || response.body === null ? empty : read(request, response.body, controller)
-})
-
-const empty: ResponseBody = {
-  pull: Effect.succeed(undefined),
-  discard: Effect.void,
-  trailers: () => []
-}
-
-const read = (
-  request: ExchangeRequest,
-  body: ReadableStream<Uint8Array>,
-  controller: AbortController
-): ResponseBody => {
-  const reader = body.getReader()
-  return {
-    pull: Effect.map(
-      Effect.tryPromise({
-        try: () => reader.read(),
-        catch: (cause) => failure(request, { _tag: "Protocol", code: "HANDLER", problem: messageOf(cause) })
-      }),
-      ({ value }) => (value === undefined ? undefined : [value])
-    ),
-    discard: Effect.sync(() => {
-      controller.abort()
-      // What it says to that does not matter any more.
-      reader.cancel().catch(() => {})
-    }),
-    trailers: () => []
-  }
-}
+/**
+ * The handler of `HttpExchange` that is a listener of node:http. It has upgrades too: a server that is given may speak
+ * WebSocket.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import { GreenHttp, MemoryExchange } from "green-http"
+ *
+ * const app = MemoryExchange.layerNode((request, response) => {
+ *   response.writeHead(200, { "content-type": "text/plain" })
+ *   response.end(`${request.method} ${request.url} for ${request.headers.host}`)
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const http = yield* GreenHttp.make({ baseUrl: "http://app.test" })
+ *   const response = yield* http.get("/page")
+ *   return yield* response.text
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(app))))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNode = (app: RequestListener | Server): Layer.Layer<HttpExchange> =>
+  Layer.effect(
+    HttpExchange,
+    Effect.map(connections(app), (dispatcher) => ({
+      exchange: exchanging(dispatcher),
+      upgrade: upgradeBy(() => dispatcher)
+    }))
+  )

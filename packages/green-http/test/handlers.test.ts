@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Auth, CassetteExchange, GreenHttp, HttpExchange, MemoryExchange, UndiciExchange } from "green-http"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { bodyOf, serve } from "./support/server.ts"
@@ -30,13 +31,13 @@ const session = (baseUrl: string | URL) =>
 
 const expected = ["cookie: seen=1", [302], { n: 1 }, "ab", 404, ""]
 
-const listener = serve(async (request, response) => {
+const listen = async (request: IncomingMessage, response: ServerResponse) => {
   const path = request.url?.split("?")[0]
   if (path === "/start") response.writeHead(302, { location: "/end", "set-cookie": "seen=1; Path=/" }).end("moved")
   else if (path === "/end") response.end(`cookie: ${request.headers.cookie}`)
   else if (path === "/echo") response.end(await bodyOf(request))
   else response.writeHead(404).end()
-})
+}
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
@@ -124,6 +125,75 @@ describe("an application in memory", () => {
   )
 })
 
+describe("a listener of node:http in memory", () => {
+  const get = { method: "GET", url: new URL("http://app.test/"), headers: [] }
+
+  it.effect("is asked as a server is, without a socket of the system", () =>
+    Effect.gen(function* () {
+      const app = MemoryExchange.layerNode(listen)
+      assert.deepStrictEqual(yield* Effect.provide(session("http://app.test"), app), expected)
+      assert.deepStrictEqual(yield* Effect.provide(session("https://app.test"), app), expected)
+    })
+  )
+
+  it.effect("knows https by its socket, and where the request comes from", () =>
+    Effect.gen(function* () {
+      const exchange = yield* MemoryExchange.fromNode(({ headers, socket }, response) => {
+        const secure = "encrypted" in socket && socket.encrypted === true
+        response.end(`${headers.host} ${secure} ${socket.remoteAddress}`)
+      })
+      for (const [url, text] of [
+        ["http://app.test:8080/", "app.test:8080 false 127.0.0.1"],
+        ["https://app.test/", "app.test true 127.0.0.1"]
+      ] as const) {
+        const { body } = yield* exchange({ ...get, url: new URL(url) })
+        assert.strictEqual(String((yield* body.pull)?.[0]), text)
+      }
+    })
+  )
+
+  it.effect("that throws or rejects, before the head or after it, is a typed failure that says what", () =>
+    Effect.gen(function* () {
+      const exchange = yield* MemoryExchange.fromNode((request, response) => {
+        if (request.url === "/throw") throw new Error("broken")
+        if (request.url === "/late") response.write("half")
+        return Promise.reject(new Error("broken"))
+      })
+      const ask = (path: string) => exchange({ ...get, url: new URL(path, get.url) })
+      const reason = { _tag: "Connect", code: "HANDLER", problem: "broken" } as const
+      assert.deepStrictEqual((yield* Effect.flip(ask("/throw"))).reason, reason)
+      assert.deepStrictEqual((yield* Effect.flip(ask("/reject"))).reason, reason)
+      const late = yield* Effect.flip(Effect.flatMap(ask("/late"), ({ body }) => Effect.forever(body.pull)))
+      assert.include(late.message, "broken")
+    })
+  )
+
+  it.effect("keeps its connections for the next request, and closes them with the scope", () =>
+    Effect.gen(function* () {
+      const sockets = new Set<unknown>()
+      let closed = 0
+      const server = createServer((request, response) => {
+        if (!sockets.has(request.socket)) request.socket.once("close", () => closed++)
+        sockets.add(request.socket)
+        response.end("body")
+      })
+      const http = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const exchange = yield* MemoryExchange.fromNode(server)
+          for (let n = 0; n < 5; n++) {
+            const { body } = yield* exchange(get)
+            while ((yield* body.pull) !== undefined);
+          }
+          assert.strictEqual(sockets.size, 1)
+          return exchange
+        })
+      )
+      yield* Effect.repeat(Effect.yieldNow, { until: () => closed === 1 })
+      assert.strictEqual((yield* Effect.flip(http(get))).reason._tag, "Closed")
+    })
+  )
+})
+
 describe("a cassette", () => {
   it.live("plays back without a network what was recorded, in the file without its secrets", () =>
     Effect.gen(function* () {
@@ -134,7 +204,7 @@ describe("a cassette", () => {
       }
       const url = yield* Effect.scoped(
         Effect.gen(function* () {
-          const server = yield* listener
+          const server = yield* serve(listen)
           const recording = Layer.provide(CassetteExchange.record(path, options), UndiciExchange.layer())
           assert.deepStrictEqual(yield* Effect.provide(session(server.url), recording), expected)
           return server.url

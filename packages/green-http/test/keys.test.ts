@@ -5,7 +5,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import { CassetteExchange, Cookies, GreenHttp, MemoryExchange, UndiciExchange } from "green-http"
-import * as EffectHttpClient from "green-http/EffectHttpClient"
+import * as EffectHttp from "green-http/EffectHttp"
 import * as Path from "node:path"
 import { directory } from "./support/directory.ts"
 import { serve, serveRaw } from "./support/server.ts"
@@ -149,7 +149,7 @@ describe("__proto__ and the like are data", () => {
   it.effect("through effect/http", () =>
     Effect.gen(function* () {
       const app = MemoryExchange.layer((request) => Response.json(those(request.headers), { headers: pairs }))
-      const client = yield* Effect.provide(GreenHttp.make(), app).pipe(Effect.map(EffectHttpClient.make))
+      const client = yield* Effect.provide(GreenHttp.make(), app).pipe(Effect.map(EffectHttp.toClient))
       const request = HttpClientRequest.get("http://app.test/").pipe(HttpClientRequest.setHeaders(pairs))
       const response = yield* Effect.provideService(HttpClient.execute(request), HttpClient.HttpClient, client)
       const [sent, received] = [yield* response.json, those(Object.entries(response.headers))]

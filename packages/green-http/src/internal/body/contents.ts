@@ -4,7 +4,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
 import { failure, HttpError } from "../../HttpError.ts"
@@ -22,7 +21,7 @@ export interface Asked {
   readonly url: URL
 }
 
-/** The body; `length` is of a stream, and has to be kept by it. Fails when there is no such file. */
+/** The body; `length` is of a stream, which the exchange holds it to. Fails when there is no such file. */
 export const toBody = (
   content: KnownContent | ContentStream,
   length: number | undefined,
@@ -36,39 +35,20 @@ export const toBody = (
     const stream = Stream.fromReadableStream({ evaluate: () => content.stream(), onError: fail })
     return Effect.succeed({ stream, length: content.size, repeatable: true })
   }
-  if (Stream.isStream(content)) return Effect.succeed(measured(Stream.mapError(content, fail), length, fail))
+  if (Stream.isStream(content)) return Effect.succeed(measured(Stream.mapError(content, fail), length))
   if (Symbol.asyncIterator in content) {
     const stream = Stream.map(Stream.fromAsyncIterable(content, fail), (chunk) =>
       typeof chunk === "string" ? utf8(chunk) : chunk
     )
-    return Effect.succeed(measured(stream, length, fail))
+    return Effect.succeed(measured(stream, length))
   }
   return file(content.path, fail)
 }
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** The stream, which fails rather than send more than it was said to be long, or end before. */
-const measured = (
-  stream: Stream.Stream<Uint8Array, HttpError>,
-  length: number | undefined,
-  fail: (cause: unknown) => HttpError
-): RequestBody => {
-  if (length === undefined) return { stream }
-  const exact = Stream.transformPull(stream, (pull) =>
-    Effect.sync(() => {
-      let sent = 0
-      const wrong = (problem: string): Effect.Effect<never, HttpError | Cause.Done> =>
-        Effect.fail(fail(new Error(`the stream ${problem} than its length, ${length}`)))
-      const more = Effect.flatMap(pull, (chunks) => {
-        for (const chunk of chunks) sent += chunk.byteLength
-        return sent > length ? wrong("has more bytes") : Effect.succeed(chunks)
-      })
-      return Pull.catchDone(more, () => (sent < length ? wrong(`ended after ${sent} bytes, less`) : Cause.done()))
-    })
-  )
-  return { stream: exact, length }
-}
+const measured = (stream: Stream.Stream<Uint8Array, HttpError>, length: number | undefined): RequestBody =>
+  length === undefined ? { stream } : { stream, length }
 
 /** So many bytes of a file are read at a time. */
 const pieceOfFile = 64 * 1024
@@ -92,7 +72,7 @@ const file = (path: string, fail: (cause: unknown) => HttpError): Effect.Effect<
     trying(() => Fs.stat(path)),
     (stats) =>
       stats.isFile()
-        ? Effect.succeed({ ...measured(bytes, stats.size, fail), repeatable: true })
+        ? Effect.succeed({ stream: bytes, length: stats.size, repeatable: true })
         : Effect.fail(fail(new Error(`${path} is no regular file`)))
   )
 }

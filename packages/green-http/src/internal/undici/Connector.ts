@@ -106,9 +106,11 @@ export const makeConnector = (options: ConnectorOptions): buildConnector.connect
     })
     if (!(result instanceof Net.Socket)) return
     socket = result
-    ended = attempts.begin(`${target.protocol}//${target.host}`, socket)
-    // One that is given up says nothing but this.
-    socket.once("close", () => settle(new ConnectFailure({ _tag: "Closed" }), null))
+    // Told at once: who comes next is not to wait for it.
+    ended = attempts.begin(`${target.protocol}//${target.host}`, () => {
+      settle(new ConnectFailure({ _tag: "Closed" }), null)
+      result.destroy()
+    })
     const connecting = () => enter("connect", timeouts.connect)
     if (Net.isIP(host) === 0 && socketPath === undefined) {
       enter("dns", timeouts.dns)

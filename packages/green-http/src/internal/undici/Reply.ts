@@ -23,7 +23,8 @@ type Resume<A> = (outcome: Effect.Effect<A, HttpError>) => void
 export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   readonly #request: ExchangeRequest
   readonly #timer: Timer
-  #turn: Turn | undefined
+  /** Who is to be told of its end. */
+  #turn: Pick<Turn, "ended"> | undefined
   readonly #resume: Resume<ExchangeResponse>
   #controller: Dispatcher.DispatchController | undefined
   #chunks: Array<Uint8Array> = []
@@ -39,7 +40,12 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   #trailers: RawHeaders = []
   #stopTimer: (() => void) | undefined
 
-  constructor(request: ExchangeRequest, timer: Timer, turn: Turn | undefined, resume: Resume<ExchangeResponse>) {
+  constructor(
+    request: ExchangeRequest,
+    timer: Timer,
+    turn: Pick<Turn, "ended"> | undefined,
+    resume: Resume<ExchangeResponse>
+  ) {
     this.#request = request
     this.#timer = timer
     this.#turn = turn

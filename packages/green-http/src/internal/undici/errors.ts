@@ -41,3 +41,7 @@ const protocol = new Set([
 /** As OpenSSL and Node name the faults of a certificate or of a handshake. */
 const tls =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|EPROTO|UND_ERR_PRX_TLS)/
+
+/** What fetch and others have wrapped: the one with a code says most. */
+export const systemError = (error: Error): Error =>
+  "code" in error || !(error.cause instanceof Error) ? error : systemError(error.cause)
