@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { CassetteExchange, type Exchange, HttpExchange, MemoryExchange, UndiciExchange } from "green-http"
 import * as EffectHttp from "green-http/EffectHttp"
+import type { FetchHandler } from "green-http/MemoryExchange"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import { createSecureServer } from "node:http2"
@@ -39,6 +40,13 @@ const subject = (name: string, capabilities: ReadonlyArray<Capability>, open: Op
   capabilities,
   over: (check) => check(open)
 })
+
+/** Its own answers effect/http lets go of by itself; those of a Fetch handler that come too late it does not. */
+const answer = async (app: FetchHandler, request: Request): Promise<Response> => {
+  const response = await app(request)
+  if (request.signal.aborted) await response.body?.cancel()
+  return response
+}
 
 const inMemory = new URL("http://app.test/")
 
@@ -118,7 +126,7 @@ export const subjects: ReadonlyArray<Subject> = [
     node: noNode,
     fetch: (app) =>
       Effect.map(
-        exchangeOf(EffectHttp.layerFromApp(HttpEffect.fromWebHandler(async (request) => app(request)))),
+        exchangeOf(EffectHttp.layerFromApp(HttpEffect.fromWebHandler((request) => answer(app, request)))),
         (exchange) => new Peer(exchange, inMemory)
       )
   }),
