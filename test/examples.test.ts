@@ -6,6 +6,12 @@ const minute = 60_000
 
 /** What an example prints, to the letter. The main example has tests of its own, beside it. */
 const printed: Readonly<Record<string, string>> = {
+  "examples/http.ts": `
+over the network: Emma, Persuasion, Middlemarch
+in memory:        Emma, Persuasion, Middlemarch
+being recorded:   Emma, Persuasion, Middlemarch
+from a cassette:  Emma, Persuasion, Middlemarch
+`,
   "examples/custom-fd-layer.ts": `
 (a) at once: hello, world
 (a) byte by byte: hello, world

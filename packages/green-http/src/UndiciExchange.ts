@@ -37,9 +37,9 @@ export interface UndiciOptions {
   /** How long an idle connection is kept: 4 seconds unless said, or the server's hint. */
   readonly keepAlive?: Duration.Input
   /**
-   * Whether HTTP/2 is spoken with servers that offer it over TLS. Not unless said. Bodies of more than 64 KiB, streams
-   * and WebSockets go over HTTP/1.1 all the same: an upload over HTTP/2 that is interrupted while the server reads it
-   * can make Node 26.10 spin for ever, seen with undici alone.
+   * Whether HTTP/2 is spoken with servers that offer it over TLS. Not unless said. Requests that have a body and
+   * WebSockets go over HTTP/1.1 all the same: one that is interrupted while it sends its body over HTTP/2 can end the
+   * process, in Node 26.10, and so it is with undici alone.
    */
   readonly http2?: boolean
   readonly tls?: TlsOptions
@@ -120,9 +120,9 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<UndiciHandler, 
     const through = (dispatcher: Pick<Dispatcher, "dispatch">): Sender =>
       cache === undefined || store === undefined ? dispatcher : cached(dispatcher, cache, store)
     const main = through(dispatchers.main)
-    const upload =
+    const withBody =
       options.http2 === true ? through({ dispatch: (...sent) => dispatchers.plain.dispatch(...sent) }) : main
-    const senderOf = (request: ExchangeRequest) => (isUpload(request) ? upload : main)
+    const senderOf = (request: ExchangeRequest) => (request.body === undefined ? main : withBody)
     return { exchange: exchangeBy(senderOf, attempts), upgrade: upgradeBy(() => dispatchers.plain) }
   })
 
@@ -137,7 +137,3 @@ export const layer = (options?: UndiciOptions): Layer.Layer<HttpExchange, HttpEr
 
 const taking = <A>(option: string, make: () => A): Effect.Effect<A, HttpError> =>
   Effect.try({ try: make, catch: (cause) => invalidOption(option, messageOf(cause)) })
-
-/** What does not fit into the window that a server of HTTP/2 opens at first. */
-const isUpload = ({ body }: ExchangeRequest): boolean =>
-  body !== undefined && (!(body instanceof Uint8Array) || body.byteLength > 65_535)

@@ -28,27 +28,28 @@ const secure: Effect.Effect<Running, never, Scope.Scope> = Effect.suspend(() =>
 )
 
 describe("HTTP/2", () => {
-  it.live("is spoken with servers that offer it, if it is asked for: one connection for all requests", () =>
-    Effect.gen(function* () {
-      const server = yield* secure
-      const session = Effect.gen(function* () {
-        const http = yield* GreenHttp.make({ baseUrl: server.url })
-        const responses = yield* Effect.forEach([1, 2, 3], (n) => http.post(`/${n}`, { body: `body ${n}` }), {
-          concurrency: "unbounded"
+  it.live(
+    "is spoken with servers that offer it, if it is asked for: one connection for all requests without a body",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* secure
+        const session = Effect.gen(function* () {
+          const http = yield* GreenHttp.make({ baseUrl: server.url })
+          const responses = yield* Effect.forEach([1, 2, 3], (n) => http.get(`/${n}`), { concurrency: "unbounded" })
+          assert.deepStrictEqual(
+            responses[0]?.cookies.map(({ key }) => key),
+            ["a", "b"]
+          )
+          const posted = yield* http.post("/4", { body: "body 4" })
+          return yield* Effect.forEach([...responses, posted], (response) => response.text)
         })
-        assert.deepStrictEqual(
-          responses[0]?.cookies.map(({ key }) => key),
-          ["a", "b"]
-        )
-        return yield* Effect.forEach(responses, (response) => response.text)
+        const tls = { ca: certificate }
+        const second = yield* Effect.provide(session, UndiciExchange.layer({ http2: true, connections: 1, tls }))
+        assert.deepStrictEqual(second, ["2.0 GET /1 ", "2.0 GET /2 ", "2.0 GET /3 ", "1.1 POST /4 body 4"])
+        assert.strictEqual(server.connections(), 2)
+        const first = yield* Effect.provide(session, UndiciExchange.layer({ tls }))
+        assert.deepStrictEqual(first[0], "1.1 GET /1 ")
       })
-      const tls = { ca: certificate }
-      const second = yield* Effect.provide(session, UndiciExchange.layer({ http2: true, connections: 1, tls }))
-      assert.deepStrictEqual(second, ["2.0 POST /1 body 1", "2.0 POST /2 body 2", "2.0 POST /3 body 3"])
-      assert.strictEqual(server.connections(), 1)
-      const first = yield* Effect.provide(session, UndiciExchange.layer({ tls }))
-      assert.deepStrictEqual(first[0], "1.1 POST /1 body 1")
-    })
   )
 })
 

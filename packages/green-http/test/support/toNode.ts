@@ -36,6 +36,7 @@ const respond = async (
   handler: FetchHandler
 ): Promise<void> => {
   const response = await handler(request)
+  if (request.signal.aborted) return response.body?.cancel()
   answer.statusCode = response.status
   if (answer instanceof ServerResponse) answer.statusMessage = response.statusText
   for (const [name, value] of response.headers) if (name !== "set-cookie") answer.setHeader(name, value)

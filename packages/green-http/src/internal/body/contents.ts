@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
 import { failure, HttpError } from "../../HttpError.ts"
 import type { RequestBody } from "../../HttpExchange.ts"
+import { exactly } from "./exactly.ts"
 
 /** A stream, of Effect or of the platform: a `ReadableStream`, a Node stream, a generator. Text is sent in UTF-8. */
 export type ContentStream = Stream.Stream<Uint8Array, unknown> | AsyncIterable<string | Uint8Array>
@@ -21,7 +22,7 @@ export interface Asked {
   readonly url: URL
 }
 
-/** The body; `length` is of a stream, which the exchange holds it to. Fails when there is no such file. */
+/** The body; `length` is of a stream, which it is held to. Fails when there is no such file. */
 export const toBody = (
   content: KnownContent | ContentStream,
   length: number | undefined,
@@ -35,20 +36,23 @@ export const toBody = (
     const stream = Stream.fromReadableStream({ evaluate: () => content.stream(), onError: fail })
     return Effect.succeed({ stream, length: content.size, repeatable: true })
   }
-  if (Stream.isStream(content)) return Effect.succeed(measured(Stream.mapError(content, fail), length))
+  if (Stream.isStream(content)) return Effect.succeed(measured(Stream.mapError(content, fail), length, fail))
   if (Symbol.asyncIterator in content) {
     const stream = Stream.map(Stream.fromAsyncIterable(content, fail), (chunk) =>
       typeof chunk === "string" ? utf8(chunk) : chunk
     )
-    return Effect.succeed(measured(stream, length))
+    return Effect.succeed(measured(stream, length, fail))
   }
   return file(content.path, fail)
 }
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-const measured = (stream: Stream.Stream<Uint8Array, HttpError>, length: number | undefined): RequestBody =>
-  length === undefined ? { stream } : { stream, length }
+const measured = (
+  stream: Stream.Stream<Uint8Array, HttpError>,
+  length: number | undefined,
+  fail: (cause: unknown) => HttpError
+): RequestBody => (length === undefined ? { stream } : { stream: exactly(stream, length, fail), length })
 
 /** So many bytes of a file are read at a time. */
 const pieceOfFile = 64 * 1024
@@ -72,7 +76,7 @@ const file = (path: string, fail: (cause: unknown) => HttpError): Effect.Effect<
     trying(() => Fs.stat(path)),
     (stats) =>
       stats.isFile()
-        ? Effect.succeed({ stream: bytes, length: stats.size, repeatable: true })
+        ? Effect.succeed({ ...measured(bytes, stats.size, fail), repeatable: true })
         : Effect.fail(fail(new Error(`${path} is no regular file`)))
   )
 }

@@ -1,8 +1,6 @@
 /**
- * A stream that is sent, as undici pulls it: an iterable, which it takes although its types do not say so.
- *
- * Not a Readable of Node: one that undici pipes into an HTTP/2 stream is lost when the exchange is aborted, and with it the
- * reset, or the whole process, which then sends empty frames for ever.
+ * A stream that is sent, as undici pulls it: an iterable, which it takes although its types do not say so. It is let go with
+ * its exchange, which undici does not see to in every case.
  */
 import * as Stream from "effect/Stream"
 import type { HttpError } from "../../HttpError.ts"
@@ -22,7 +20,7 @@ export class Upload implements AsyncIterable<Uint8Array> {
     return this.#source
   }
 
-  /** The exchange has ended. Lets go of what has not been sent: undici does not, when it has no use for it any more. */
+  /** The exchange has ended: so has what was not sent. */
   ended(): void {
     this.#turn.ended()
     // Nobody is left to hear how it ends.

@@ -22,16 +22,24 @@ const collected = Effect.callback<void>((resume) => {
 const never = (): Promise<Response> => new Promise(() => {})
 
 /** A body without end, and whether the server has been told to stop. */
-const endless = () => {
+const endless = (before: () => Promise<void> | void = turn) => {
   let stopped = false
   const body = new ReadableStream<Uint8Array>({
-    pull: (controller) => controller.enqueue(bytes(1000)),
+    pull: async (controller) => {
+      await before()
+      if (!stopped) controller.enqueue(bytes(1000))
+    },
     cancel: () => {
       stopped = true
     }
   })
   return { body, stopped: () => stopped }
 }
+
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 
 export const lifecycle: ReadonlyArray<Law> = [
   law("interrupted before the head, it aborts the server's side", ["server"], (open) =>
@@ -50,6 +58,23 @@ export const lifecycle: ReadonlyArray<Law> = [
       yield* collected
       yield* Fiber.interrupt(fiber)
       yield* until(() => aborted)
+    })
+  ),
+
+  law("an answer that comes after the interrupt is let go of", ["server"], (open) =>
+    Effect.gen(function* () {
+      const { body, stopped } = endless()
+      const answer = Promise.withResolvers<Response>()
+      let asked = false
+      const peer = yield* open.fetch(() => {
+        asked = true
+        return answer.promise
+      })
+      const fiber = yield* Effect.forkChild(peer.ask("/"))
+      yield* until(() => asked)
+      yield* Fiber.interrupt(fiber)
+      answer.resolve(new Response(body))
+      yield* until(stopped)
     })
   ),
 
@@ -79,7 +104,7 @@ export const lifecycle: ReadonlyArray<Law> = [
 
   law("reading a body without end can be interrupted, and timers go meanwhile", ["server"], (open) =>
     Effect.gen(function* () {
-      const { body, stopped } = endless()
+      const { body, stopped } = endless(() => {})
       const peer = yield* open.fetch(() => new Response(body))
       const response = yield* peer.ask("/")
       yield* Effect.timeoutOption(Effect.forever(response.body.pull), 20)
