@@ -14,9 +14,9 @@ const pages = {
 
 for (const [page, least] of Object.entries(pages)) {
   const file = Path.join(root, page)
-  const references = [...Fs.readFileSync(file, "utf8").matchAll(/\[([^\]]+)\]\((\.\.?\/[^)]+\.ts)\)/g)].map(
-    ([, name = "", path = ""]) => ({ name, file: Path.join(Path.dirname(file), path) })
-  ).filter(({ file }) => !file.includes(`${Path.sep}examples${Path.sep}`))
+  const references = [...Fs.readFileSync(file, "utf8").matchAll(/\[([^\]]+)\]\((\.\.?\/[^)]+\.ts)\)/g)]
+    .map(([, name = "", path = ""]) => ({ name, file: Path.join(Path.dirname(file), path) }))
+    .filter(({ file }) => !file.includes(`${Path.sep}examples${Path.sep}`))
 
   describe(page, () => {
     it("names tests", () => assert.isAbove(references.length, least))

@@ -9,7 +9,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { RequestOptions, Timeouts } from "./GreenHttp.ts"
+import type { RequestOptions, Timeouts } from "./SessionOptions.ts"
 import type { HttpError } from "./HttpError.ts"
 
 /**

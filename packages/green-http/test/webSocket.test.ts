@@ -5,11 +5,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GreenHttp, type HttpError, UndiciExchange, type WebSocketOptions } from "green-http"
+import { GreenHttp, type HttpError, MemoryExchange, UndiciExchange, type WebSocketOptions } from "green-http"
+import { createServer } from "node:http"
 import * as Net from "node:net"
 import type { WebSocket as Peer } from "ws"
 import { listening, type Running, serveRaw } from "./support/server.ts"
-import { agreement, echo, serveFrames, serveSockets } from "./support/sockets.ts"
+import { accept, agreement, echo, serveFrames, serveSockets } from "./support/sockets.ts"
 
 const open = (server: Running, options?: WebSocketOptions) =>
   Effect.flatMap(GreenHttp.make({ baseUrl: server.url }), (http) => http.webSocket("/chat", options))
@@ -410,5 +411,21 @@ describe("a WebSocket in a scope that lives on", () => {
       yield* until(() => scope.state._tag === "Empty")
       yield* Scope.close(scope, Exit.void)
     }).pipe(network)
+  )
+})
+
+describe("a server in memory", () => {
+  it.live("speaks WebSocket too, without a socket", () =>
+    Effect.gen(function* () {
+      const server = accept(createServer(), echo)
+      yield* Effect.gen(function* () {
+        const http = yield* GreenHttp.make({ baseUrl: "https://app.test" })
+        const socket = yield* http.webSocket("/chat")
+        yield* socket.send("hello")
+        assert.strictEqual(yield* socket.receive, "hello")
+        yield* socket.close(4000, "enough")
+        assert.deepStrictEqual(yield* socket.closed, { code: 4000, reason: "enough" })
+      }).pipe(Effect.scoped, Effect.provide(MemoryExchange.layerNode(server)))
+    })
   )
 })

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Auth } from "../Auth.ts"
-import type { RequestOptions } from "../GreenHttp.ts"
+import type { RequestOptions } from "../SessionOptions.ts"
 import { failure, type HttpError } from "../HttpError.ts"
 import type { ExchangeRequest, ExchangeResponse, RawHeaders } from "../HttpExchange.ts"
 import * as Headers from "../HttpHeaders.ts"
