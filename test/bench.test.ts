@@ -101,6 +101,7 @@ const httpRows = [
   "cookies, redirects and auth, not met, CPU per request",
   "a cache, not met, CPU per request",
   "download of 10 MB, each chunk",
+  "floor: undici.dispatch, download of 10 MB",
   "connections of two chains of three redirects",
   "resident memory for a body of 1 GB, down",
   "resident memory for a body of 1 GB, up"

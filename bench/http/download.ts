@@ -116,6 +116,7 @@ const rows = Effect.fnUntraced(function* (full: Scale) {
   return [
     row(download, each, dispatch, speed, "MB/s", { relation: ">=", must: 0.9, aim: 0.97 }),
     row(download, each, forAwait, speed, "MB/s", { relation: ">=", must: 1.2, aim: 1.4 }),
+    row("floor: undici.dispatch, download of 10 MB", dispatch, forAwait, speed, "MB/s"),
     row("download of 10 MB, arrays of chunks", arrays, dispatch, speed, "MB/s"),
     row("download of 10 MB, arrays of chunks", arrays, forAwait, speed, "MB/s"),
     row(`${download}, CPU`, each, dispatch, cpu, "ms"),

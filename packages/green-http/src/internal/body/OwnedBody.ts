@@ -126,17 +126,15 @@ class OwnedBody implements ResponseBody {
   get pull(): Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError> {
     const claim = this.#claim
     const discarded = () => Effect.fail(failure(this.#request, { _tag: "Discarded" }))
-    return Effect.suspend(() => {
+    const pulled = Effect.flatMap(Effect.exit(claim.body.pull), (exit) => {
+      if (exit._tag === "Success" && exit.value !== undefined) return exit
+      // It was let go meanwhile: this is no end.
       if (claim.state === "discarded") return discarded()
-      return Effect.flatMap(Effect.exit(claim.body.pull), (exit) => {
-        if (exit._tag === "Success" && exit.value !== undefined) return exit
-        // It was let go meanwhile: this is no end.
-        if (claim.state === "discarded") return discarded()
-        claim.state = "read"
-        claim.disown()
-        return exit
-      })
+      claim.state = "read"
+      claim.disown()
+      return exit
     })
+    return Effect.suspend(() => (claim.state === "discarded" ? discarded() : pulled))
   }
 
   take(): ReadonlyArray<Uint8Array> | undefined {

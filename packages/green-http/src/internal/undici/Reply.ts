@@ -1,7 +1,7 @@
 /**
  * One exchange as undici's dispatcher sees it, and the response as the caller does: undici pushes, the caller pulls.
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
+import { isReadonlyArrayNonEmpty, type NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 import { failure, type HttpError, type HttpErrorReason, type Phase } from "../../HttpError.ts"
@@ -139,23 +139,24 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   }
 
   get pull(): Effect.Effect<Chunks, HttpError> {
+    const leave = Effect.sync(() => {
+      this.#pulled = undefined
+    })
     return Effect.callback((resume) => {
-      const [first, ...rest] = this.#chunks
-      if (first !== undefined) {
+      const chunks = this.#chunks
+      if (isReadonlyArrayNonEmpty(chunks)) {
         this.#chunks = []
         this.#buffered = 0
         if (this.#controller?.paused === true) {
           if (this.#request.timeouts !== undefined) this.#watch("body", this.#request.timeouts.body)
           this.#controller.resume()
         }
-        resume(Effect.succeed([first, ...rest]))
+        resume(Effect.succeed(chunks))
       } else if (this.#failure !== undefined) resume(Effect.fail(this.#failure))
       else if (this.#state === "ended") resume(Effect.succeed(undefined))
       else {
         this.#pulled = resume
-        return Effect.sync(() => {
-          this.#pulled = undefined
-        })
+        return leave
       }
       return undefined
     })
