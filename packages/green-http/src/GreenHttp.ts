@@ -190,7 +190,9 @@ export function make(
       upgrade,
       over: (exchange) => {
         const same = { ...options, cookies: session.cookies ?? false, decompress: false } as const
-        return new Session(traced(exchange), same, urls)
+        const asking = new Session(traced(exchange), same, urls)
+        if (session.isClosed) asking.close()
+        return asking
       }
     }
     if (options.green === false) return promising(session, opener, yield* Effect.scope, yield* Effect.context())

@@ -94,6 +94,16 @@ describe("a session that is closed", () => {
     }).pipe(Effect.provide(counting))
   )
 
+  it.live("opens no WebSocket any more", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => response.end())
+      const http = yield* GreenHttp.make({ baseUrl: server.url })
+      yield* http.close
+      assert.strictEqual(yield* Effect.map(Effect.flip(http.webSocket("/")), tagOf), "Closed")
+      assert.strictEqual(server.connections(), 0)
+    }).pipe(over)
+  )
+
   it.live("is not the exchange: another session over it goes on", () =>
     Effect.gen(function* () {
       const server = yield* serve((_, response) => response.end("body"))
