@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { GreenHttp, type HttpError, HttpExchange, type HttpResponse, MemoryExchange } from "green-http"
+import { GreenHttp, type HttpError, type HttpExchange, type HttpResponse, MemoryExchange } from "green-http"
 import { expectTypeOf } from "vitest"
 
 describe("a session", () => {
