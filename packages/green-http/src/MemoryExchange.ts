@@ -1,9 +1,8 @@
 /**
  * Exchanges with an application in the same process, without a socket: for tests, and for calling one's own handlers.
- * Fetch has no WebSockets, and so has this none.
  *
- * The application is a Fetch handler, or a listener of node:http with whatever is built on it. One of effect/http is the
- * matter of `EffectHttp`.
+ * The application is a Fetch handler, which has no WebSockets, or a listener of node:http with whatever is built on it. One
+ * of effect/http is the matter of `EffectHttp`.
  *
  * @since 0.1.0
  */
@@ -15,10 +14,10 @@ import type { Dispatcher } from "undici"
 import { type Exchange, HttpExchange } from "./HttpExchange.ts"
 import { Call } from "./internal/memory/Call.ts"
 import { connections } from "./internal/memory/connections.ts"
+import { within } from "./internal/timeouts.ts"
 import { Attempts } from "./internal/undici/Attempts.ts"
 import { exchangeBy } from "./internal/undici/exchange.ts"
 import { upgradeBy } from "./internal/undici/upgrade.ts"
-import { within } from "./internal/timeouts.ts"
 
 /**
  * An application as the Fetch standard has it: a `Request` in, a `Response` out.
