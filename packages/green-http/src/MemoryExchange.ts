@@ -10,13 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { RequestListener, Server } from "node:http"
-import type { Dispatcher } from "undici"
 import { type Exchange, HttpExchange } from "./HttpExchange.ts"
 import { Call } from "./internal/memory/Call.ts"
 import { connections } from "./internal/memory/connections.ts"
 import { within } from "./internal/timeouts.ts"
-import { Attempts } from "./internal/undici/Attempts.ts"
 import { exchangeBy } from "./internal/undici/exchange.ts"
+import { Turns } from "./internal/undici/Turns.ts"
 import { upgradeBy } from "./internal/undici/upgrade.ts"
 
 /**
@@ -92,9 +91,10 @@ export const layer = (handler: FetchHandler): Layer.Layer<HttpExchange> =>
  * @since 0.1.0
  */
 export const fromNode = (app: RequestListener | Server): Effect.Effect<Exchange, never, Scope.Scope> =>
-  Effect.map(connections(app), exchanging)
+  Effect.map(connections(app), (dispatcher) => exchangeBy(() => dispatcher, immediateTurns()))
 
-const exchanging = (dispatcher: Dispatcher): Exchange => exchangeBy(() => dispatcher, new Attempts())
+/** A connection in memory is made at once: there is none to be given up. */
+const immediateTurns = () => new Turns(() => {})
 
 /**
  * The handler of `HttpExchange` that is a listener of node:http. It has upgrades too: a server that is given may speak
@@ -125,8 +125,8 @@ const exchanging = (dispatcher: Dispatcher): Exchange => exchangeBy(() => dispat
 export const layerNode = (app: RequestListener | Server): Layer.Layer<HttpExchange> =>
   Layer.effect(
     HttpExchange,
-    Effect.map(connections(app), (dispatcher) => ({
-      exchange: exchanging(dispatcher),
-      upgrade: upgradeBy(() => dispatcher)
-    }))
+    Effect.map(connections(app), (dispatcher) => {
+      const turns = immediateTurns()
+      return { exchange: exchangeBy(() => dispatcher, turns), upgrade: upgradeBy(() => dispatcher, turns) }
+    })
   )

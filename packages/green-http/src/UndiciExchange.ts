@@ -16,6 +16,7 @@ import { cached, type CacheOptions, openStore, type Sender } from "./internal/un
 import type { TlsOptions } from "./internal/undici/Connector.ts"
 import { Dispatchers } from "./internal/undici/Dispatchers.ts"
 import { exchangeBy } from "./internal/undici/exchange.ts"
+import { Turns } from "./internal/undici/Turns.ts"
 import { upgradeBy } from "./internal/undici/upgrade.ts"
 import type { Upgrade } from "./Upgrade.ts"
 
@@ -123,7 +124,8 @@ export const make = (options: UndiciOptions = {}): Effect.Effect<UndiciHandler, 
     const withBody =
       options.http2 === true ? through({ dispatch: (...sent) => dispatchers.plain.dispatch(...sent) }) : main
     const senderOf = (request: ExchangeRequest) => (request.body === undefined ? main : withBody)
-    return { exchange: exchangeBy(senderOf, attempts), upgrade: upgradeBy(() => dispatchers.plain) }
+    const turns = new Turns((origin) => attempts.giveUp(origin))
+    return { exchange: exchangeBy(senderOf, turns), upgrade: upgradeBy(() => dispatchers.plain, turns) }
   })
 
 /**

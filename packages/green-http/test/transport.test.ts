@@ -151,6 +151,24 @@ describe("connections", () => {
     }).pipe(Effect.provide(UndiciExchange.layer()))
   )
 
+  it.live("one that a WebSocket waits for is given up with it, and not with a request to the same origin", () =>
+    Effect.gen(function* () {
+      const server = yield* listening(
+        Net.createServer((socket) => socket.resume()),
+        "https"
+      )
+      const http = yield* GreenHttp.make({ baseUrl: server.url })
+      const opening = yield* Effect.forkChild(Effect.scoped(http.webSocket("/")), { startImmediately: true })
+      const asking = yield* Effect.forkChild(http.get("/"), { startImmediately: true })
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.open() === 2 })
+      yield* Fiber.interrupt(asking)
+      assert.strictEqual(opening.pollUnsafe(), undefined)
+      assert.strictEqual(server.open(), 2)
+      yield* Fiber.interrupt(opening)
+      yield* Effect.repeat(Effect.sleep(2), { until: () => server.open() === 0 })
+    }).pipe(Effect.provide(UndiciExchange.layer()))
+  )
+
   it.live("closing the scope closes them, and what waits for them fails", () =>
     Effect.gen(function* () {
       const server = yield* serve(() => {})

@@ -40,12 +40,7 @@ export class Reply implements Dispatcher.DispatchHandler, ResponseBody {
   #trailers: RawHeaders = []
   #stopTimer: (() => void) | undefined
 
-  constructor(
-    request: ExchangeRequest,
-    timer: Timer,
-    turn: Pick<Turn, "ended"> | undefined,
-    resume: Resume<ExchangeResponse>
-  ) {
+  constructor(request: ExchangeRequest, timer: Timer, turn: Pick<Turn, "ended">, resume: Resume<ExchangeResponse>) {
     this.#request = request
     this.#timer = timer
     this.#turn = turn

@@ -8,14 +8,12 @@ import { get } from "../../HttpHeaders.ts"
 import { outgoing } from "../body/outgoing.ts"
 import { type Target, targetOf } from "../target.ts"
 import { systemTimer, type Timer, timerOf } from "../timer.ts"
-import type { Attempts } from "./Attempts.ts"
 import type { Sender } from "./Cache.ts"
 import { Reply } from "./Reply.ts"
-import { Turns } from "./Turns.ts"
+import type { Turns } from "./Turns.ts"
 import { Upload } from "./Upload.ts"
 
-export const exchangeBy = (senderOf: (request: ExchangeRequest) => Sender, attempts: Attempts): Exchange => {
-  const turns = new Turns((origin) => attempts.giveUp(origin))
+export const exchangeBy = (senderOf: (request: ExchangeRequest) => Sender, turns: Turns): Exchange => {
   const exchange = (request: ExchangeRequest, timer: Timer) =>
     Effect.callback<ExchangeResponse, HttpError>((resume) => {
       const { body } = request

@@ -8,20 +8,23 @@ import type { Dispatcher } from "undici"
 import { failure, type HttpError } from "../../HttpError.ts"
 import { HttpExchange } from "../../HttpExchange.ts"
 import type { Upgrade, UpgradeRequest, UpgradeResponse } from "../../Upgrade.ts"
+import { targetOf } from "../target.ts"
 import { type Timer, timerOf } from "../timer.ts"
 import { Reply, toRaw } from "./Reply.ts"
+import type { Turn, Turns } from "./Turns.ts"
 
 /** Upgrades by a dispatcher, which is asked for when the first one is made. */
 export const upgradeBy =
-  (dispatcher: () => Dispatcher): Upgrade =>
+  (dispatcher: () => Dispatcher, turns: Turns): Upgrade =>
   (request) =>
     Effect.withFiber((fiber) => {
       let upgrading: Upgrading | undefined
       // It is in the scope before there is anything to let go of: so nothing falls in between.
       const owned = Effect.addFinalizer(() => Effect.sync(() => upgrading?.close()))
       const performed = Effect.callback<UpgradeResponse, HttpError>((resume) => {
-        const asked = (upgrading = new Upgrading(request, timerOf(fiber), resume))
-        asked.dispatch(dispatcher())
+        const turn = turns.of(targetOf(request.url).origin)
+        const asked = (upgrading = new Upgrading(request, timerOf(fiber), turn, resume))
+        turn.dispatch(() => asked.dispatch(dispatcher()))
         return Effect.sync(() => asked.close())
       })
       return Effect.andThen(owned, performed)
@@ -37,20 +40,23 @@ class Upgrading implements Dispatcher.DispatchHandler {
   constructor(
     request: UpgradeRequest,
     timer: Timer,
+    turn: Turn,
     resume: (outcome: Effect.Effect<UpgradeResponse, HttpError>) => void
   ) {
     this.#request = request
     this.#resume = resume
-    this.#reply = new Reply(request, timer, undefined, resume)
+    this.#reply = new Reply(request, timer, turn, resume)
   }
 
   dispatch(dispatcher: Dispatcher): void {
+    if (this.#reply.isOver) return
     const { headers, method, protocol, url } = this.#request
+    const { origin, path } = targetOf(url)
     try {
       dispatcher.dispatch(
         {
-          origin: url.origin,
-          path: url.pathname + url.search,
+          origin,
+          path,
           method,
           headers: [...headers],
           body: null,
