@@ -163,7 +163,7 @@ export const make = (options: CircuitBreakerOptions = {}): Effect.Effect<Circuit
   })
 
 /**
- * Circuits around the exchange of a layer, shared by all sessions above it.
+ * Circuits around the exchange of a layer, shared by all sessions above it. WebSockets pass.
  *
  * @category layers
  * @since 0.1.0
@@ -172,9 +172,9 @@ export const layer = (options?: CircuitBreakerOptions): Layer.Layer<HttpExchange
   Layer.effect(
     HttpExchange,
     Effect.gen(function* () {
-      const { exchange } = yield* HttpExchange
+      const handler = yield* HttpExchange
       const { around } = yield* make(options)
-      return { exchange: around(exchange) }
+      return { ...handler, exchange: around(handler.exchange) }
     })
   )
 

@@ -86,7 +86,7 @@ export const make = (options: RateLimitOptions): Effect.Effect<Limited, HttpErro
   })
 
 /**
- * A rate limit around the exchange of a layer, shared by all sessions above it.
+ * A rate limit around the exchange of a layer, shared by all sessions above it. WebSockets pass.
  *
  * @example
  * ```ts
@@ -113,9 +113,9 @@ export const layer = (options: RateLimitOptions): Layer.Layer<HttpExchange, Http
   Layer.effect(
     HttpExchange,
     Effect.gen(function* () {
-      const { exchange } = yield* HttpExchange
+      const handler = yield* HttpExchange
       const limited = yield* make(options)
-      return { exchange: limited(exchange) }
+      return { ...handler, exchange: limited(handler.exchange) }
     })
   )
 

@@ -3,9 +3,18 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GreenHttp, type HttpError, MemoryExchange, UndiciExchange, type WebSocketOptions } from "green-http"
+import {
+  CircuitBreaker,
+  GreenHttp,
+  type HttpError,
+  MemoryExchange,
+  RateLimit,
+  UndiciExchange,
+  type WebSocketOptions
+} from "green-http"
 import { createServer } from "node:http"
 import * as Net from "node:net"
 import type { WebSocket as Peer } from "ws"
@@ -426,6 +435,22 @@ describe("a server in memory", () => {
         yield* socket.close(4000, "enough")
         assert.deepStrictEqual(yield* socket.closed, { code: 4000, reason: "enough" })
       }).pipe(Effect.scoped, Effect.provide(MemoryExchange.layerNode(server)))
+    })
+  )
+
+  it.live("does so through rate limits and circuits, which are for requests", () =>
+    Effect.gen(function* () {
+      const server = accept(createServer(), echo)
+      const limited = RateLimit.layer({ limit: 1, window: "1 hour", onExceeded: "fail" })
+      const guarded = Layer.provide(CircuitBreaker.layer(), Layer.provide(limited, MemoryExchange.layerNode(server)))
+      yield* Effect.gen(function* () {
+        const http = yield* GreenHttp.make({ baseUrl: "http://app.test" })
+        for (const text of ["one", "two"]) {
+          const socket = yield* http.webSocket("/")
+          yield* socket.send(text)
+          assert.strictEqual(yield* socket.receive, text)
+        }
+      }).pipe(Effect.scoped, Effect.provide(guarded))
     })
   )
 })
