@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { failure, type HttpError } from "./HttpError.ts"
+import { failure, type HttpError, invalidOption } from "./HttpError.ts"
 import {
   type Exchange,
   type ExchangeRequest,
@@ -88,11 +88,12 @@ export interface CassetteOptions {
 /**
  * Records every exchange of the handler around which it is, and writes the file when the scope is closed: a new one, in
  * one step. Bodies are recorded as far as the program reads them; an exchange that fails is not in the file.
+ * Fails with the reason `InvalidOption` when the file cannot be written.
  *
  * @category layers
  * @since 0.1.0
  */
-export const record = (path: string, options?: CassetteOptions): Layer.Layer<HttpExchange, never, HttpExchange> =>
+export const record = (path: string, options?: CassetteOptions): Layer.Layer<HttpExchange, HttpError, HttpExchange> =>
   Layer.effect(
     HttpExchange,
     Effect.flatMap(HttpExchange, ({ exchange }) =>
@@ -115,15 +116,23 @@ export const play = (path: string, options?: CassetteOptions): Layer.Layer<HttpE
 const recorder = (
   path: string,
   options: CassetteOptions | undefined
-): Effect.Effect<(exchange: Exchange) => Exchange, never, Scope.Scope> =>
+): Effect.Effect<(exchange: Exchange) => Exchange, HttpError, Scope.Scope> =>
   Effect.gen(function* () {
     const exchanges: Array<Recorded> = []
+    const unfinished = `${path}.new`
+    // Before there is anything to lose.
+    yield* Effect.try({
+      try: () => {
+        Fs.mkdirSync(Path.dirname(path), { recursive: true })
+        Fs.writeFileSync(unfinished, "")
+      },
+      catch: (cause) => invalidOption("path", `the cassette cannot be written to ${path}: ${messageOf(cause)}`)
+    })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         const cassette: Cassette = { version: 1, exchanges }
-        Fs.mkdirSync(Path.dirname(path), { recursive: true })
-        Fs.writeFileSync(`${path}.new`, `${JSON.stringify(cassette, undefined, 2)}\n`)
-        Fs.renameSync(`${path}.new`, path)
+        Fs.writeFileSync(unfinished, `${JSON.stringify(cassette, undefined, 2)}\n`)
+        Fs.renameSync(unfinished, path)
       })
     )
     return (exchange) => (request) =>

@@ -262,6 +262,18 @@ describe("a cassette", () => {
     })
   )
 
+  it.live("a file that cannot be written fails typed before anything is asked", () =>
+    Effect.gen(function* () {
+      const file = Path.join(yield* directory, "file")
+      writeFileSync(file, "")
+      const path = Path.join(file, "cassette.json")
+      const app = MemoryExchange.layer(() => new Response("body"))
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(CassetteExchange.record(path), app))))
+      assert.strictEqual(error.reason._tag, "InvalidOption")
+      assert.include(error.message, path)
+    })
+  )
+
   it.live("a file that is not there or is no cassette is a typed failure of each request", () =>
     Effect.gen(function* () {
       const path = Path.join(yield* directory, "cassette.json")
