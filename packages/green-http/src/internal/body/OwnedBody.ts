@@ -126,13 +126,16 @@ class OwnedBody implements ResponseBody {
   get pull(): Effect.Effect<NonEmptyReadonlyArray<Uint8Array> | undefined, HttpError> {
     const claim = this.#claim
     const discarded = () => Effect.fail(failure(this.#request, { _tag: "Discarded" }))
-    const pulled = Effect.flatMap(Effect.exit(claim.body.pull), (exit) => {
-      if (exit._tag === "Success" && exit.value !== undefined) return exit
+    const ended = <A>(end: Effect.Effect<A, HttpError>) => {
       // It was let go meanwhile: this is no end.
       if (claim.state === "discarded") return discarded()
       claim.state = "read"
       claim.disown()
-      return exit
+      return end
+    }
+    const pulled = Effect.matchCauseEffect(claim.body.pull, {
+      onSuccess: (chunks) => (chunks === undefined ? ended(Effect.succeed(chunks)) : Effect.succeed(chunks)),
+      onFailure: (cause) => ended(Effect.failCause(cause))
     })
     return Effect.suspend(() => (claim.state === "discarded" ? discarded() : pulled))
   }
