@@ -26,7 +26,7 @@ import { PromiseWebSocket } from "./PromiseWebSocket.ts"
 import type { RequestOptions, SessionOptions } from "./SessionOptions.ts"
 import type { WebSocket, WebSocketOptions } from "./WebSocket.ts"
 
-export type { Hooks, Parameter, RequestOptions, SessionOptions, Timeouts } from "./SessionOptions.ts"
+export type { Hooks, Parameter, Parameters, RequestOptions, SessionOptions, Timeouts } from "./SessionOptions.ts"
 
 /**
  * A session.

@@ -58,8 +58,10 @@ export interface Hooks {
  * @since 0.1.0
  */
 export interface SessionOptions {
-  /** What the URLs of requests are relative to. `headers`, `auth` and `cookies` are for its origin only. */
+  /** What the URLs of requests are relative to. `params`, `headers`, `auth` and `cookies` are for its origin only. */
   readonly baseUrl?: string | URL
+  /** Added to the query of each URL. */
+  readonly params?: Parameters
   readonly headers?: HeadersInput
   readonly auth?: Auth
   /** A jar to share; `false` for none. A jar of its own unless said. */
@@ -97,6 +99,14 @@ export interface SessionOptions {
 export type Parameter = string | number | boolean
 
 /**
+ * Values of the query of a URL, by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Parameters = Readonly<Record<string, Parameter | ReadonlyArray<Parameter> | undefined>>
+
+/**
  * What one request may have of its own.
  *
  * @category models
@@ -107,8 +117,11 @@ export interface RequestOptions extends BodyOptions {
   readonly compress?: Coding | false
   /** Is told how many bytes go over the wire. */
   readonly progress?: Progress
-  /** Added to the query of the URL, which stays as it is. A value that is `undefined` is left out. */
-  readonly params?: Readonly<Record<string, Parameter | ReadonlyArray<Parameter> | undefined>>
+  /**
+   * Added to the query of the URL, which stays as it is, instead of the session's of the same names. A value that is
+   * `undefined` is left out, whatever the session has.
+   */
+  readonly params?: Parameters
   /** Instead of the session's of the same names. One that is `undefined` is not sent, whatever the session has. */
   readonly headers?: HeadersInput
   /**

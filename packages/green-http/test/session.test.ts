@@ -327,6 +327,19 @@ describe("a session", () => {
     }).pipe(over)
   )
 
+  it.live("has params for the URLs of its origin; those of a request replace them by name", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, response) => response.end(request.url))
+      const other = yield* serve((request, response) => response.end(request.url))
+      const http = yield* GreenHttp.make({ baseUrl: server.url, params: { key: "k", page: 1, all: true } })
+      const asked = (url: string | URL, params?: GreenHttp.Parameters) =>
+        Effect.flatMap(http.get(url, params === undefined ? {} : { params }), ({ text }) => text)
+      assert.strictEqual(yield* asked("/a?b=c"), "/a?b=c&key=k&page=1&all=true")
+      assert.strictEqual(yield* asked("/a", { page: [2, 3], all: undefined }), "/a?key=k&page=2&page=3")
+      assert.strictEqual(yield* asked(other.url), "/")
+    }).pipe(over)
+  )
+
   it.live("a header of the request that is undefined takes the session's away, in any case", () =>
     Effect.gen(function* () {
       const server = yield* serve((request, response) => response.end(`${request.headers["x-a"]}`))

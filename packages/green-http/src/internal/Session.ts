@@ -116,7 +116,7 @@ export class Session {
       const auth = basic(decode(url.username), decode(url.password))
       return this.#ask(method, shown, { auth, ...options }, owners)
     }
-    const asked = withParams(url, options.params)
+    const asked = withParams(url, this.#paramsOf(url, options))
     const request = { method, url: asked }
     // A body that is not there, say, is not looked for.
     if (this.isClosed) return Effect.fail(failure(request, { _tag: "Closed" }))
@@ -154,6 +154,11 @@ export class Session {
       ...(timeouts === undefined ? undefined : { timeouts })
     }
     return perform(this, request, options, owners)
+  }
+
+  #paramsOf(url: URL, { params }: RequestOptions): RequestOptions["params"] {
+    const own = this.options.params
+    return own === undefined || !this.isOwn(url) ? params : { ...own, ...params }
   }
 
   /** The header fields of the session and of the request. */
