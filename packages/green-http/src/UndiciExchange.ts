@@ -60,8 +60,7 @@ export interface UndiciOptions {
    * Where requests are sent to be passed on: the URL of an http, https or socks5 proxy, with user and password if it
    * wants them; or `"environment"`, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in capitals or not, where a
    * proxy without a scheme is an http one. Under CGI HTTP_PROXY is a header of the request that came, and only
-   * `http_proxy` counts. The proxy resolves the names: `addresses` and
-   * `allowAddress` are not asked.
+   * `http_proxy` counts. The proxy resolves the names: `addresses` and `allowAddress` are not asked.
    */
   readonly proxy?: string | URL | "environment"
   /** The most bytes that the head of a response may have: 16 KiB unless said. */
@@ -73,7 +72,8 @@ export interface UndiciOptions {
   readonly cache?: boolean | CacheOptions
   /**
    * A dispatcher of your own, such as a `ProxyAgent`; the other options but `cache` are then its own affair. It stays
-   * open. For WebSockets it has to speak HTTP/1.1, and a proxy needs `proxyTunnel`.
+   * open. For WebSockets it has to speak HTTP/1.1, and a proxy needs `proxyTunnel`. One that speaks HTTP/2 sends bodies
+   * over it too: see `http2`.
    */
   readonly dispatcher?: Dispatcher
 }

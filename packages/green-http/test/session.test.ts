@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Auth, Cookies, GreenHttp, type HttpError, HttpExchange, UndiciExchange } from "green-http"
 import * as Zlib from "node:zlib"
+import { collected } from "./support/collected.ts"
 import { bodyOf, serve } from "./support/server.ts"
 
 const over = Effect.provide(UndiciExchange.layer())
@@ -242,6 +243,19 @@ describe("a body", () => {
       const error = yield* Effect.flip(http.get("/", { timeouts: { total: 300 } }))
       assert.deepStrictEqual(error.reason, { _tag: "Timeout", phase: "total", milliseconds: 300 })
       yield* Effect.repeat(Effect.sleep(5), { until: () => server.open() === 0 })
+    }).pipe(over)
+  )
+
+  it.live("whose response nobody has any more is let go when that is garbage", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, response) => {
+        response.write(Buffer.alloc(1_000_000))
+      })
+      const http = yield* GreenHttp.make({ baseUrl: server.url })
+      // In a fiber that succeeds, and is gone with all that it had.
+      yield* Effect.flatMap(Effect.forkChild(Effect.asVoid(http.get("/"))), Fiber.join)
+      assert.strictEqual(server.open(), 1)
+      yield* Effect.repeat(Effect.andThen(collected, Effect.sleep(20)), { until: () => server.open() === 0 })
     }).pipe(over)
   )
 

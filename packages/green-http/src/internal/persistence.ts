@@ -16,7 +16,6 @@ export const limiter = (store: RateLimitStore | undefined): Effect.Effect<Limite
     ? Effect.provide(RateLimiter.make, Layer.fresh(RateLimiter.layerStoreMemory))
     : Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
 
-export type Breaker = CircuitBreaker.CircuitBreaker
 export type CircuitBreakerStore = CircuitBreaker.CircuitBreakerStore["Service"]
 export type CircuitBreakerError = CircuitBreaker.CircuitBreakerError
 

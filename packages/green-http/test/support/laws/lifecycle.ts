@@ -6,18 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { RequestBody } from "green-http/HttpExchange"
 import { getAll } from "green-http/HttpHeaders"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
+import { collected } from "../collected.ts"
 import { bytes, law, type Law, read, until } from "../exchangeLaws.ts"
-
-const collected = Effect.callback<void>((resume) => {
-  setFlagsFromString("--expose-gc")
-  const collect: () => void = runInNewContext("gc")
-  setImmediate(() => {
-    collect()
-    resume(Effect.void)
-  })
-})
 
 const never = (): Promise<Response> => new Promise(() => {})
 
