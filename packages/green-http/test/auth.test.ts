@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { Auth, GreenHttp, UndiciExchange } from "green-http"
 import { createHash } from "node:crypto"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import * as Path from "node:path"
 import { authorization } from "../src/internal/auth/Digest.ts"
+import { directory } from "./support/directory.ts"
 import { bodyOf, serve } from "./support/server.ts"
 
 const over = Effect.provide(UndiciExchange.layer())
@@ -215,14 +215,11 @@ describe("bearer", () => {
 describe("netrc", () => {
   it.live("gives the password of the host, of default, or none", () =>
     Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
+      const folder = yield* directory
       const server = yield* serve((request, response) => response.end(request.headers.authorization ?? "nobody"))
       const asked = (text: string) =>
         Effect.gen(function* () {
-          const path = Path.join(directory, "netrc")
+          const path = Path.join(folder, "netrc")
           writeFileSync(path, text)
           const http = yield* GreenHttp.make({ baseUrl: server.url, auth: yield* Auth.netrc({ path }) })
           const answer = yield* Effect.flatMap(http.get("/"), (response) => response.text)
@@ -242,7 +239,7 @@ describe("netrc", () => {
       assert.strictEqual(yield* asked(lines.join("\n")), "us er:p#ss")
       assert.strictEqual(yield* asked("machine other.test login a password b\ndefault login d password e"), "d:e")
       assert.strictEqual(yield* asked("machine other.test login a password b"), "nobody")
-      const missing = yield* GreenHttp.make({ auth: yield* Auth.netrc({ path: Path.join(directory, "none") }) })
+      const missing = yield* GreenHttp.make({ auth: yield* Auth.netrc({ path: Path.join(folder, "none") }) })
       assert.strictEqual(yield* Effect.flatMap(missing.get(server.url), ({ text }) => text), "nobody")
     }).pipe(over)
   )

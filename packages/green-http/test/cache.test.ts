@@ -4,12 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { Auth, GreenHttp, HttpExchange, UndiciExchange } from "green-http"
-import { mkdtempSync, rmSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { createSecureServer } from "node:http2"
-import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { gzipSync } from "node:zlib"
+import { directory } from "./support/directory.ts"
 import { certificate, key } from "./support/certificate.ts"
 import { listening, serve } from "./support/server.ts"
 
@@ -428,11 +427,6 @@ describe("a cache", () => {
 })
 
 describe("the store of a cache", () => {
-  const directory = Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-  )
-
   it.live("is a file that outlives the exchange, and is closed with it", () =>
     Effect.gen(function* () {
       const file = Path.join(yield* directory, "cache.db")

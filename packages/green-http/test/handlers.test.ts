@@ -5,10 +5,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Auth, CassetteExchange, GreenHttp, HttpExchange, MemoryExchange, UndiciExchange } from "green-http"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { tmpdir } from "node:os"
 import * as Path from "node:path"
+import { directory } from "./support/directory.ts"
 import { bodyOf, serve } from "./support/server.ts"
 
 /** What a client may meet: a redirect that sets a cookie, an echo, an error. */
@@ -38,11 +38,6 @@ const listen = async (request: IncomingMessage, response: ServerResponse) => {
   else if (path === "/echo") response.end(await bodyOf(request))
   else response.writeHead(404).end()
 }
-
-const directory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 describe("an application in memory", () => {
   const app = MemoryExchange.layer(async (request) => {

@@ -5,12 +5,11 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { GreenHttp, UndiciExchange } from "green-http"
-import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import { createSecureServer } from "node:http2"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import * as Path from "node:path"
+import { directory } from "./support/directory.ts"
 import { certificate, key } from "./support/certificate.ts"
 import { listening, type Running, serve } from "./support/server.ts"
 
@@ -56,11 +55,8 @@ describe("HTTP/2", () => {
 describe("a Unix socket", () => {
   it.live("is connected to, whatever the URL's host", () =>
     Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const socketPath = Path.join(directory, "socket")
+      const folder = yield* directory
+      const socketPath = Path.join(folder, "socket")
       yield* Effect.acquireRelease(
         Effect.callback<ReturnType<typeof createServer>>((resume) => {
           const server = createServer((request, response) => response.end(`for ${request.headers.host}`))

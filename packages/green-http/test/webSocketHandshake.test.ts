@@ -15,7 +15,7 @@ import {
   UndiciExchange,
   type WebSocketOptions
 } from "green-http"
-import { mkdtempSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
 import { createSecureServer as createMultiplexingServer } from "node:http2"
 import { createServer as createSecureServer } from "node:https"
@@ -23,6 +23,7 @@ import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { duplexPair } from "node:stream"
 import { Agent } from "undici"
+import { directory } from "./support/directory.ts"
 import { certificate, key } from "./support/certificate.ts"
 import { proxy, socks } from "./support/proxies.ts"
 import { listening, type Running, serveRaw } from "./support/server.ts"
@@ -246,11 +247,8 @@ describe("the way to the server", () => {
 
   it.live("may be a Unix socket, an address of one's own, and has to pass the address filter", () =>
     Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const socketPath = Path.join(directory, "socket")
+      const folder = yield* directory
+      const socketPath = Path.join(folder, "socket")
       yield* Effect.acquireRelease(
         Effect.callback<ReturnType<typeof createServer>>((resume) => {
           const server = accept(createServer(), echo)

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Auth, GreenHttp, MemoryExchange, UndiciExchange } from "green-http"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import * as Path from "node:path"
+import { directory } from "../support/directory.ts"
 import { serve } from "../support/server.ts"
 
 const over = Effect.provide(UndiciExchange.layer())
@@ -46,11 +46,8 @@ describe("authentication", () => {
 
   it.effect("of .netrc is for the host that is asked, and an entry without user and password is none", () =>
     Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "green-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const path = Path.join(directory, "netrc")
+      const folder = yield* directory
+      const path = Path.join(folder, "netrc")
       writeFileSync(path, "machine example.test login aaaa password bbbb\ndefault\n")
       const app = MemoryExchange.layer((request) => {
         const { hostname } = new URL(request.url)
