@@ -107,14 +107,18 @@ export interface Notification {
 /** As the server reports it with ReadyForQuery; `"active"` while a request is on its way. */
 export type TransactionStatus = "idle" | "active" | "in transaction" | "failed" | "unknown"
 
-/** A connection. After it was lost, or closed, nothing may be called but `close`. */
+/** A connection. After it was lost, nothing may be called but `fail` and `close`; after `close`, nothing does anything. */
 export interface Driver {
   readonly name: "libpq" | "wire"
   /** The descriptor to wait for. */
   readonly socket: number
   readonly processId: number
+  /** Whether it takes `CloseRequest`s: a libpq older than 17 does not. */
+  readonly closesStatements: boolean
   /** How many requests were sent whose `onEnd` has not come. */
   readonly outstanding: number
+  /** Whether the answers that come next are those of a request that is paused: then nothing more is to be read. */
+  readonly paused: boolean
   readonly transaction: TransactionStatus
   /** What the server has reported with ParameterStatus: `server_version`, `TimeZone`, … */
   readonly parameterStatus: (name: string) => string | undefined
@@ -133,6 +137,8 @@ export interface Driver {
   readonly copyData: (bytes: Uint8Array) => boolean
   /** Ends the COPY; with a `failure` the server drops it and says so in its error. False as with `copyData`. */
   readonly copyEnd: (failure: string | undefined) => boolean
+  /** Ends every request on its way with this error, in order. Nothing is sent. */
+  readonly fail: (error: PgError) => void
   /** Says goodbye and closes the socket. Idempotent. Whoever waits for the socket has been told before. */
   readonly close: () => void
 }
