@@ -96,13 +96,15 @@ export interface LibpqFunctions {
 
   /** The keywords and values of a URI or conninfo text; throws an `Error` with the library's message. */
   readonly PQconninfoParse: (conninfo: string) => Readonly<Record<string, string>>
-  /** Every keyword that the library knows, with its default from environment, service file and built-in, if it has one. */
-  readonly PQconndefaults: () => ReadonlyMap<string, string | undefined>
+  /** Every keyword that the library knows, with the value that the connection uses, if it has one. */
+  readonly PQconninfo: (connection: Handle) => Readonly<Record<string, string | undefined>>
   readonly PQconnectStartParams: (keywords: ReadonlyArray<string>, values: ReadonlyArray<string>) => Handle
   readonly PQconnectPoll: (connection: Handle) => number
   readonly PQfinish: (connection: Handle) => void
   readonly PQstatus: (connection: Handle) => number
   readonly PQsocket: (connection: Handle) => number
+  /** 1 is the default, 2 is verbose: with the SQLSTATE. */
+  readonly PQsetErrorVerbosity: (connection: Handle, verbosity: number) => number
   readonly PQerrorMessage: (connection: Handle) => string
   readonly PQparameterStatus: (connection: Handle, name: string) => string | null
   readonly PQserverVersion: (connection: Handle) => number

@@ -65,7 +65,7 @@ export type PgErrorReason =
   | { readonly _tag: "ConnectionLost"; readonly problem: string; readonly server?: ServerMessage }
   | { readonly _tag: "Closed"; readonly problem: string }
   | { readonly _tag: "InvalidInput"; readonly subject: string; readonly problem: string }
-  | { readonly _tag: "InvalidOption"; readonly option: string; readonly problem: string }
+  | { readonly _tag: "InvalidOption"; readonly option: string; readonly problem: string; readonly cause?: unknown }
   | { readonly _tag: "UnreadableValue"; readonly column: string; readonly problem: string }
   | { readonly _tag: "ProtocolViolation"; readonly problem: string }
   | { readonly _tag: "LibraryMissing"; readonly tried: ReadonlyArray<string>; readonly problem: string }

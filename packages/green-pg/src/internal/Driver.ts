@@ -82,7 +82,8 @@ export interface Exchange {
   readonly request: Request
   /** While true the driver hands out no more rows or COPY data of it, and nothing of what comes behind it. */
   readonly paused: boolean
-  readonly onRows: (rows: Array<unknown>, fields: ReadonlyArray<Field>) => void
+  /** A method, so that whoever asked for objects may say that it gets objects. */
+  onRows(rows: Array<unknown>, fields: ReadonlyArray<Field>): void
   readonly onCopy: (copy: CopyStart) => void
   /** The bytes are the receiver's to keep. With text format each is a row, as with libpq. */
   readonly onCopyData: (bytes: Uint8Array) => void

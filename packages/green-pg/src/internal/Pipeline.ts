@@ -46,7 +46,10 @@ export class Pipeline {
   #writing = false
   #scheduled = false
   #onWritten: Array<() => void> = []
+  /** Whether the last that was sent is a script, … */
   #script = false
+  /** … or needs a Sync behind it. */
+  #unsynced = false
   #stopConversation: () => void = () => {}
   #stopWriting: () => void = () => {}
   #failure: PgError | undefined
@@ -90,6 +93,18 @@ export class Pipeline {
         this.#write()
       })
     }
+  }
+
+  /** Puts a request in that goes out with the next that is submitted. */
+  precede(exchange: Exchange, holder: Holder | undefined): void {
+    if (this.#failure !== undefined) return
+    if (holder === undefined) this.#queue.push(exchange)
+    else this.#held.push(exchange)
+  }
+
+  /** Whether the connection is this holder's by now. */
+  isHeldBy(holder: Holder): boolean {
+    return this.#holder === holder
   }
 
   /** Takes a request back that was not sent; false when it was. */
@@ -150,6 +165,14 @@ export class Pipeline {
   write(onWritten: () => void): void {
     this.#onWritten.push(onWritten)
     this.#write()
+  }
+
+  /** Takes what the server has said while nothing was asked, without waiting: such as that it has gone. */
+  probe(): void {
+    if (this.#conversing || this.#stepping || this.#failure !== undefined || this.driver.outstanding > 0) return
+    const lost = this.driver.receive()
+    if (lost === undefined) this.driver.deliver()
+    else this.lose(lost)
   }
 
   /** Ends everything with this error, and the connection. */
@@ -235,6 +258,7 @@ export class Pipeline {
       try {
         driver.send(next)
         this.#script = next.request._tag === "Script"
+        this.#unsynced = next.request._tag === "Close" || (next.request._tag === "Query" && !next.request.sync)
       } catch (thrown) {
         const error = errorOf(thrown)
         next.onError(error)
@@ -243,6 +267,8 @@ export class Pipeline {
           this.lose(error)
           return
         }
+        // What was sent before it counted on its Sync.
+        if (this.#unsynced) driver.send(new Sync())
       }
     }
   }
@@ -297,6 +323,26 @@ export class Pipeline {
   #ended(cause: Cause.Cause<unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) this.lose(errorOf(Cause.squash(cause)))
   }
+}
+
+/** An empty query, for its Sync. */
+class Sync implements Exchange {
+  readonly request: Exchange["request"] = {
+    _tag: "Query",
+    sql: "",
+    parameters: [],
+    statement: undefined,
+    shape: "values",
+    chunk: 0,
+    sync: true
+  }
+  readonly paused = false
+  onRows(): void {}
+  onCopy(): void {}
+  onCopyData(): void {}
+  onComplete(): void {}
+  onError(): void {}
+  onEnd(): void {}
 }
 
 function* writing(driver: Driver): Protocol.Protocol<void> {

@@ -18,3 +18,9 @@ export const checkText = (operation: string, subject: string, text: string): voi
 
 /** What Bind can count. */
 export const mostParameters = 65535
+
+/** The error of what was thrown while a request was made. */
+export const inputError = (operation: string, thrown: unknown): PgError =>
+  thrown instanceof PgError
+    ? thrown
+    : invalidInput(operation, "a parameter", thrown instanceof Error ? thrown.message : String(thrown))

@@ -78,6 +78,7 @@ const declare = (koffi: typeof Koffi, path: string): LibpqFunctions => {
     PQfinish: library.func("void PQfinish(uintptr_t connection)"),
     PQstatus: library.func("int PQstatus(uintptr_t connection)"),
     PQsocket: library.func("int PQsocket(uintptr_t connection)"),
+    PQsetErrorVerbosity: library.func("int PQsetErrorVerbosity(uintptr_t connection, int verbosity)"),
     PQerrorMessage: library.func("str PQerrorMessage(uintptr_t connection)"),
     PQparameterStatus: library.func("str PQparameterStatus(uintptr_t connection, str name)"),
     PQserverVersion: library.func("int PQserverVersion(uintptr_t connection)"),
@@ -149,7 +150,7 @@ type Part<Name extends keyof LibpqFunctions> = Pick<LibpqFunctions, Name>
 const conninfo = (
   koffi: typeof Koffi,
   library: Library
-): Part<"PQconninfoParse" | "PQconndefaults" | "PQconnectStartParams"> => {
+): Part<"PQconninfoParse" | "PQconninfo" | "PQconnectStartParams"> => {
   const option = koffi.struct({
     keyword: "const char *",
     envvar: "const char *",
@@ -161,7 +162,7 @@ const conninfo = (
   })
   const size = koffi.sizeof(option)
   const parse = library.func("void *PQconninfoParse(str conninfo, _Out_ void **failure)")
-  const defaults = library.func("void *PQconndefaults()")
+  const used = library.func("void *PQconninfo(uintptr_t connection)")
   const free = library.func("void PQconninfoFree(void *options)")
   const freeMemory = library.func("void PQfreemem(void *memory)")
   const start = library.func(
@@ -194,11 +195,11 @@ const conninfo = (
         free(options)
       }
     },
-    PQconndefaults: () => {
-      const options: unknown = defaults()
-      if (options === null) return new Map()
+    PQconninfo: (connection) => {
+      const options: unknown = used(connection)
+      if (options === null) return {}
       try {
-        return read(options)
+        return Object.fromEntries(read(options))
       } finally {
         free(options)
       }
