@@ -12,6 +12,10 @@ export const parseUrl = (
 ): Result.Result<Readonly<Record<string, string>>, InvalidOption> => {
   if (url === "") return Result.succeed({})
   if (url.includes("\0")) return invalid("url", containsNul)
+  // libpq takes a password as ending at its first "/": the rest would be the name of a database, which is shown.
+  if (/^postgres(ql)?:\/\/[^/?]*\/[^?]*@/.test(url)) {
+    return invalid("url", 'there is an "@" after the "/"; in a password write "/" as %2F, in a database "@" as %40')
+  }
   try {
     return Result.succeed(parse(url))
   } catch (cause) {
