@@ -122,17 +122,14 @@ const attempt = (made: Settings, common: ReadonlyMap<string, string>, host: Host
   }
 }
 
-const place = (made: Settings, { address, host, port }: Host): ReadonlyArray<readonly [string, string]> => {
-  // To libpq an empty value is none, so that a list of the environment or the service file would come in its stead. A
-  // list of two that are empty is a value: the same place twice.
-  const doubled = comesInstead(made, "host", host) || comesInstead(made, "hostaddr", address)
-  const list = (value: string): string => (doubled ? `${value},${value}` : value)
+const place = ({ value }: Settings, { address, host, port }: Host): ReadonlyArray<readonly [string, string]> => {
+  // To libpq an empty value is none, so that the list of the environment or the service file would come in the place of
+  // an empty element. A list of two that are empty is a value: the same place twice.
+  const doubled = (host === "" && value("host") !== "") || (address === "" && value("hostaddr") !== "")
+  const list = (one: string): string => (doubled ? `${one},${one}` : one)
   return [
     ["host", list(host)],
     ["hostaddr", list(address)],
     ["port", String(port)]
   ]
 }
-
-const comesInstead = ({ said, value }: Settings, keyword: string, given: string): boolean =>
-  given === "" && !said.has(keyword) && value(keyword) !== ""

@@ -3,6 +3,7 @@
  * everybody.
  */
 import * as Result from "effect/Result"
+import { isIP } from "node:net"
 import type { InvalidOption } from "../../ConnectOptions.ts"
 
 /** A value, and the option that said it. */
@@ -38,8 +39,8 @@ const fileName: Rule = (value) =>
 
 // Neither is the value shown: a URI in the wrong place has a password in it.
 const host: Rule = (value) =>
-  value.split(",").some((one) => !isSocket(one) && /[\s/@?]/.test(one))
-    ? "a host is a name, an address, or a directory that begins with / or @; a URI is given as url"
+  value.split(",").some((one) => !isSocket(one) && isIP(one) === 0 && /[\s/:@?[]/.test(one))
+    ? "a host is a name, an address, or a directory that begins with / or @; a URI is given as url, and a port as port"
     : undefined
 
 const database: Rule = (value) =>

@@ -50,7 +50,8 @@ const split = (list: string): ReadonlyArray<string> => (list === "" ? [] : list.
 const number = ({ option, value }: Said): Result.Result<number, InvalidOption> => {
   if (value === "") return Result.succeed(5432)
   const port = /^\s*\d+\s*$/.test(value) ? Number(value) : NaN
-  return port >= 1 && port <= 65_535
-    ? Result.succeed(port)
-    : invalid(option, `${JSON.stringify(value)} is no port; a port is an integer from 1 to 65535`)
+  if (port >= 1 && port <= 65_535) return Result.succeed(port)
+  // What is no number at all may be a password, of a URI in which it was not encoded.
+  const shown = Number.isFinite(Number(value)) ? `${value} is no port: ` : ""
+  return invalid(option, `${shown}a port is an integer from 1 to 65535`)
 }

@@ -12,6 +12,9 @@ export const parseUrl = (
 ): Result.Result<Readonly<Record<string, string>>, InvalidOption> => {
   if (url === "") return Result.succeed({})
   if (url.includes("\0")) return invalid("url", containsNul)
+  if (hasStrayAt(url)) {
+    return invalid("url", 'it has an "@" too many; in a password write "@" as %40 and "/" as %2F, elsewhere "@" as %40')
+  }
   try {
     return Result.succeed(parse(url))
   } catch (cause) {
@@ -19,6 +22,18 @@ export const parseUrl = (
     const complaint = complaints.find(([start]) => message.startsWith(start))
     return invalid("url", complaint?.[1] ?? "libpq cannot read it as a URI or as keyword=value pairs")
   }
+}
+
+/**
+ * Whether there is an "@" behind user and password, and before the query. libpq takes a password as ending at its first
+ * "@" or "/", and the rest of it as a host or a database, which are shown.
+ */
+const hasStrayAt = (url: string): boolean => {
+  const scheme = /^postgres(ql)?:\/\//.exec(url)
+  if (scheme === null) return false
+  const rest = url.slice(scheme[0].length)
+  const places = rest.replace(/^[^@/]*@/, "")
+  return places.split("?", 1).some((path) => path.includes("@"))
 }
 
 const complaints = [
