@@ -43,6 +43,7 @@ export interface ServerMessage {
  *
  * - `Server`: the server refused it; `message.code` is the SQLSTATE.
  * - `Aborted`: a statement before it in the same pipeline failed, so the server did not run it.
+ * - `RolledBack`: the transaction was to be committed, but a statement in it had failed, so the server rolled it back.
  * - `ConnectFailed`: no connection was made; `attempts` says why, for each address that was tried.
  * - `ConnectionLost`: the connection broke; `server` is the last thing that the server said, if it said anything. Whether
  *   what was on the way has happened is not known.
@@ -61,6 +62,7 @@ export interface ServerMessage {
 export type PgErrorReason =
   | { readonly _tag: "Server"; readonly message: ServerMessage }
   | { readonly _tag: "Aborted" }
+  | { readonly _tag: "RolledBack" }
   | { readonly _tag: "ConnectFailed"; readonly attempts: ReadonlyArray<FailedAttempt> }
   | { readonly _tag: "ConnectionLost"; readonly problem: string; readonly server?: ServerMessage }
   | { readonly _tag: "Closed"; readonly problem: string }
@@ -120,6 +122,8 @@ const describe = (reason: PgErrorReason): string => {
       return sentence(reason.message)
     case "Aborted":
       return "not run, because a statement before it in the same pipeline failed"
+    case "RolledBack":
+      return "the server rolled the transaction back, because a statement in it had failed"
     case "ConnectFailed":
       return reason.attempts.map((attempt) => `${attempt.address}: ${attempt.problem}`).join("; ")
     case "ConnectionLost":

@@ -3,6 +3,7 @@
  * that answers. Called by `PgConnection.make`.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { FdError, Protocol, type Wait, type WaitFd } from "green-core"
 import { type ConnectOptions, describe } from "../../ConnectOptions.ts"
 import type { LibpqFunctions } from "../../Libpq.ts"
@@ -12,6 +13,7 @@ import type { Driver } from "../Driver.ts"
 import { type Attempt, attempts } from "./attempts.ts"
 import { connect } from "./connect.ts"
 import { lookup } from "./lookup.ts"
+import { type Settings, settings } from "./settings.ts"
 
 /** What makes a driver of an established connection, and owns it from then on; also when it throws. */
 export type Establish = (connection: Handle) => Protocol.Protocol<Driver>
@@ -82,6 +84,10 @@ const failure = (address: string, thrown: unknown): FailedAttempt => {
     .replace(/\s*\n\s*/g, "; ")
   return code === undefined ? { address, problem } : { address, problem, code }
 }
+
+/** What a connection would be made with, without one. */
+export const settingsOf = (libpq: LibpqFunctions, options: ConnectOptions): Result.Result<Settings, PgError> =>
+  Result.mapError(settings(options, environment(libpq)), (reason) => new PgError({ operation: "connect", reason }))
 
 const environment = (libpq: LibpqFunctions) => ({
   parse: libpq.PQconninfoParse,
