@@ -3,4 +3,5 @@
  *
  * @since 0.1.0
  */
-export {}
+export * as PgRange from "./PgRange.ts"
+export * as PgTypes from "./PgTypes.ts"
