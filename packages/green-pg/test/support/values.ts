@@ -30,8 +30,9 @@ export const roundTrip = (name: string, value: unknown, registry: PgTypes.PgType
 const orOneOf = <A>(arbitrary: Arbitrary.Arbitrary<A>, values: ReadonlyArray<A>): Arbitrary.Arbitrary<A> =>
   Arbitrary.map(Arbitrary.all([arbitrary, integer(0, values.length * 3)]), ([value, index]) => values[index] ?? value)
 
+/** Never -0, which no integer type has. */
 export const integer = (minimum: number, maximum: number): Arbitrary.Arbitrary<number> =>
-  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
+  Arbitrary.map(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum }))), (value) => value + 0)
 
 const bigint = (minimum: bigint, maximum: bigint): Arbitrary.Arbitrary<bigint> =>
   Arbitrary.schema(Schema.BigInt.check(Schema.isBetweenBigInt({ minimum, maximum })))
