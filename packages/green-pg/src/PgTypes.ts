@@ -5,7 +5,8 @@
  * `Date` (to the millisecond), `date` a string, `time` microseconds as a bigint, `interval` an `Interval`, `bytea` a
  * `Uint8Array`, `json` and `jsonb` what they hold. Beyond these:
  *
- * - arrays of any number of dimensions, as nested arrays; their lower bounds are dropped
+ * - arrays of any number of dimensions, as nested arrays; their lower bounds are dropped. In a parameter of the type
+ *   `json[]` or of multiranges an inner array is a value, and not a dimension
  * - ranges as `PgRange`, multiranges as arrays of them
  * - geometric types as plain objects; `bit`, `macaddr`, `pg_lsn`, `tid` … as PostgreSQL prints them; OIDs (`regclass` …)
  *   and transaction ids as numbers, `xid8` as a bigint
@@ -183,7 +184,7 @@ export const make = (): PgTypes => {
   const registry = Registry.make()
   const { arrayOf, lookup } = registry
 
-  const place = (index: number): string => `parameter $${index + 1}`
+  const place = (index: number | undefined) => (index === undefined ? undefined : `parameter $${index + 1}`)
 
   return {
     reader: (fields) => {
@@ -204,7 +205,7 @@ export const make = (): PgTypes => {
       try {
         return infer(value, arrayOf)
       } catch (error) {
-        throw index === undefined ? error : located(error, place(index))
+        throw located(error, place(index))
       }
     },
     write: (sink, parameter, index) => {
@@ -213,7 +214,7 @@ export const make = (): PgTypes => {
       try {
         return oid === 0 ? writeUntyped(sink, value) : lookup(oid).write(sink, value)
       } catch (error) {
-        throw located(error, index === undefined ? `the type with the OID ${oid}` : place(index))
+        throw located(error, place(index))
       }
     },
     typed: (name, value) => {

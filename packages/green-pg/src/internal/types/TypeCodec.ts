@@ -21,9 +21,12 @@ export const fail = (message: string): never => {
   throw new CodecError({ message })
 }
 
-/** The error of a codec, with the place where it happened. Codecs of users may throw anything. */
-export const located = (error: unknown, place: string): CodecError =>
-  new CodecError({ message: `${place}: ${error instanceof Error ? error.message : String(error)}` })
+/** The error of a codec, with the place where it happened, if that is known. Codecs of users may throw anything. */
+export const located = (error: unknown, place: string | undefined): CodecError => {
+  if (place === undefined && error instanceof CodecError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new CodecError({ message: place === undefined ? message : `${place}: ${message}` })
+}
 
 /** What a value is, for messages: its type, and its content where that is short and no text of a user. */
 export const describe = (value: unknown): string => {

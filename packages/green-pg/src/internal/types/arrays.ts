@@ -36,11 +36,18 @@ const at = (path: ReadonlyArray<number>): string => path.map((index) => `[${inde
  */
 export const flatten = (value: ReadonlyArray<unknown>): Elements => {
   const dimensions: Array<number> = []
-  for (let inner: unknown = value; Array.isArray(inner); inner = inner[0]) dimensions.push(inner.length)
+  // an array may hold itself
+  for (let inner: unknown = value; Array.isArray(inner) && dimensions.length <= maximumDimensions; inner = inner[0]) {
+    dimensions.push(inner.length)
+  }
   const depth = dimensions.length
-  if (depth === 1) return new Elements(value.length === 0 ? [] : dimensions, value)
+  if (depth === 1) {
+    const index = value.findIndex((element) => Array.isArray(element))
+    if (index !== -1) fail(`the array is not rectangular: [${index}] is an array where others are none`)
+    return new Elements(value.length === 0 ? [] : dimensions, value)
+  }
   if (depth > maximumDimensions) {
-    return fail(`the array has ${depth} dimensions, and PostgreSQL allows ${maximumDimensions}`)
+    return fail(`the array has more than the ${maximumDimensions} dimensions that PostgreSQL allows`)
   }
   const values: Array<unknown> = []
   const walk = (array: ReadonlyArray<unknown>, path: ReadonlyArray<number>): void => {
@@ -63,12 +70,6 @@ export const flatten = (value: ReadonlyArray<unknown>): Elements => {
   return values.length === 0 ? new Elements([], []) : new Elements(dimensions, values)
 }
 
-const requireFlat = (elements: Elements): Elements => {
-  if (elements.dimensions.length > 1) return elements
-  const index = elements.values.findIndex((element) => Array.isArray(element))
-  return index === -1 ? elements : fail(`the array is not rectangular: [${index}] is an array where others are none`)
-}
-
 /** Writes an array of elements of one type. A value of JavaScript arrays' own (JSON) is not looked into. */
 export const writeArray = (
   sink: ValueSink,
@@ -84,9 +85,9 @@ export const writeArray = (
         ? expected("an array", "an array type", value)
         : codec.arrayValued === true
           ? new Elements(value.length === 0 ? [] : [value.length], value)
-          : requireFlat(flatten(value))
+          : flatten(value)
   sink.int32(elements.dimensions.length)
-  sink.int32(elements.values.some((element) => element === null || element === undefined) ? 1 : 0)
+  sink.int32(elements.values.includes(null) || elements.values.includes(undefined) ? 1 : 0)
   sink.int32(elementOid | 0)
   for (const length of elements.dimensions) {
     sink.int32(length)

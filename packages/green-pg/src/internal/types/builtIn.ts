@@ -10,7 +10,7 @@ import * as MoreScalars from "./moreScalars.ts"
 import { multirangeCodec, rangeCodec } from "./ranges.ts"
 import * as Scalars from "./scalars.ts"
 import { OID, sqlPgCodec } from "./sqlPg.ts"
-import { textCodec, versionedTextCodec } from "./text.ts"
+import { jsonCodec, textCodec, versionedTextCodec } from "./text.ts"
 import type { Lookup, TypeCodec } from "./TypeCodec.ts"
 
 /** A type: its name, its OID, that of its arrays (0 when it has none), its codec. */
@@ -35,7 +35,7 @@ const scalars: ReadonlyArray<BuiltIn> = [
   ["tid", 27, 1010, MoreScalars.tid],
   reference("xid", 28, 1011),
   reference("cid", 29, 1012),
-  sqlPg("json", 114, 199),
+  ["json", 114, 199, jsonCodec("json")],
   text("xml", 142, 143),
   text("pg_node_tree", 194, 0),
   ["point", 600, 1017, Geometry.point],
@@ -81,7 +81,7 @@ const scalars: ReadonlyArray<BuiltIn> = [
   raw("tsquery", 3615, 3645),
   reference("regconfig", 3734, 3735),
   reference("regdictionary", 3769, 3770),
-  sqlPg("jsonb", 3802, 3807),
+  ["jsonb", 3802, 3807, jsonCodec("jsonb")],
   ["jsonpath", 4072, 4073, versionedTextCodec("jsonpath", 1)],
   reference("regnamespace", 4089, 4090),
   reference("regrole", 4096, 4097),

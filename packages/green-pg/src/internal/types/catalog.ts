@@ -87,6 +87,7 @@ const bySend = (name: string, send: string): TypeCodec => {
     case "varcharsend":
     case "bpcharsend":
     case "namesend":
+    case "citextsend":
       return textCodec(name)
     case "hstore_send":
       return hstore

@@ -1,7 +1,7 @@
 /**
  * The types that most columns have, read and written without a detour: the values are those of `@effect/sql-pg`.
  *
- * What is rare about a type (a timestamp beyond 285 years of 2000) is left to its codec.
+ * What is rare about a type (an infinite timestamp) is left to its codec.
  */
 import { OID, sqlPgCodec, type ValueSink } from "./sqlPg.ts"
 import {
@@ -124,6 +124,9 @@ const exactHigh = 0x200000
 
 const exactMilliseconds = 9007199254740
 
+/** The last one that a `Date` has. */
+const lastMillisecond = 8640000000000000
+
 const writeTimestamp = (rare: TypeCodec, type: string) => (sink: ValueSink, value: unknown) => {
   const milliseconds = value instanceof Date ? value.getTime() : value
   if (typeof milliseconds !== "number") return expected("a Date or milliseconds", type, value)
@@ -132,10 +135,9 @@ const writeTimestamp = (rare: TypeCodec, type: string) => (sink: ValueSink, valu
       `${type} cannot hold ${value instanceof Date ? "an invalid Date" : "NaN"}: for infinity, send PgTypes.${type}(Infinity)`
     )
   }
+  if (!Number.isInteger(milliseconds) || Math.abs(milliseconds) > lastMillisecond) return rare.write(sink, value)
   const since = milliseconds - epoch
-  if (!Number.isInteger(milliseconds) || since <= -exactMilliseconds || since >= exactMilliseconds) {
-    return rare.write(sink, value)
-  }
+  if (since <= -exactMilliseconds || since >= exactMilliseconds) return sink.bigInt64(BigInt(since) * 1000n)
   const microseconds = since * 1000
   const high = Math.floor(microseconds / 4294967296)
   sink.int32(high)

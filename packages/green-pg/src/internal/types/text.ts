@@ -4,7 +4,7 @@
  * Nothing is replaced in silence: text that is no UTF-8, or that PostgreSQL cannot hold, is an error.
  */
 import type { ValueSink } from "./sqlPg.ts"
-import { fail, requireString, type TypeCodec } from "./TypeCodec.ts"
+import { expected, fail, requireString, type TypeCodec } from "./TypeCodec.ts"
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -79,3 +79,35 @@ export const versionedTextCodec = (type: string, version: number): TypeCodec => 
     writeText(sink, text)
   }
 })
+
+const stringify = (value: unknown, type: string): string => {
+  try {
+    // of a function or a symbol it makes nothing, whatever its type says
+    const text: unknown = JSON.stringify(value)
+    return typeof text === "string" ? text : expected("a value that JSON can hold", type, value)
+  } catch (error) {
+    return fail(`${type} takes what JSON can hold: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** `json`, and `jsonb` that has a version before it. Its text is JSON, so it has no character that text cannot hold. */
+export const jsonCodec = (type: "json" | "jsonb"): TypeCodec => {
+  const version = type === "jsonb" ? 1 : 0
+  return {
+    arrayValued: true,
+    read: (bytes, offset, size) => {
+      if (version === 1 && (size === 0 || bytes[offset] !== 1)) return fail("jsonb has a version that is not 1")
+      const text = readText(bytes, offset + version, size - version)
+      try {
+        return JSON.parse(text)
+      } catch {
+        return fail(`${type} that came is no JSON`)
+      }
+    },
+    write: (sink, value) => {
+      const text = stringify(value, type)
+      if (version === 1) sink.uint8(1)
+      sink.utf8(text)
+    }
+  }
+}
