@@ -180,5 +180,5 @@ const temporaryDirectory: Effect.Effect<string, PostgresServerError, Scope.Scope
     await handOver(directory)
     return directory
   }),
-  (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
+  (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true, maxRetries: 5 }))
 )

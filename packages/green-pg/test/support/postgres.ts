@@ -43,7 +43,13 @@ export const createDatabase = (prefix = "test"): Effect.Effect<string, never, Po
       const name = `${prefix}_${randomUUID().replaceAll("-", "")}`
       return Effect.as(administer(`CREATE DATABASE "${name}"`), name)
     }),
-    (name) => administer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
+    (name) =>
+      Effect.gen(function* () {
+        const server = yield* PostgresServer
+        // It goes with the server, should that be stopped.
+        if ((yield* server.processId) === undefined) return
+        yield* administer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
+      })
   )
 
 export interface Session {

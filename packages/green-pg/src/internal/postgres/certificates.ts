@@ -7,6 +7,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:cry
 import * as Fs from "node:fs/promises"
 import { isIP } from "node:net"
 import * as Path from "node:path"
+import { PostgresServerError } from "../../testing/PostgresServerError.ts"
 import { attempt, handOver } from "./process.ts"
 
 export interface CertificateOptions {
@@ -16,7 +17,15 @@ export interface CertificateOptions {
 
 /** Writes them into `directory/tls`: what the server is configured with, and the files of a client that logs in as `user`. */
 export const write = Effect.fnUntraced(function* (directory: string, user: string, options: CertificateOptions) {
-  const made = issue(options.hosts ?? ["localhost", "127.0.0.1"], user, options.notAfter ?? inTenYears())
+  const { hosts = ["localhost", "127.0.0.1"], notAfter = inTenYears() } = options
+  for (const host of hosts) {
+    if (!/^[\w.*-]+$/.test(host)) return yield* invalid("tls.hosts", host, "neither a name nor an IPv4 address")
+  }
+  if (hosts.length === 0) return yield* invalid("tls.hosts", "", "a certificate is for at least one")
+  if (!(notAfter.getUTCFullYear() >= 1970)) {
+    return yield* invalid("tls.notAfter", String(notAfter), "a time from 1970 on")
+  }
+  const made = issue(hosts, user, notAfter)
   const folder = Path.join(directory, "tls")
   const file = (name: string) => Path.join(folder, name)
   const client = { authority: file("authority.crt"), certificate: file("client.crt"), key: file("client.key") }
@@ -53,6 +62,9 @@ export const write = Effect.fnUntraced(function* (directory: string, user: strin
 })
 
 const inTenYears = () => new Date(Date.now() + 10 * 365 * 86_400_000)
+
+const invalid = (option: string, value: string, problem: string) =>
+  new PostgresServerError({ reason: { _tag: "InvalidOption", option, value, problem } })
 
 /** All in PEM. */
 const issue = (hosts: ReadonlyArray<string>, user: string, notAfter: Date) => {

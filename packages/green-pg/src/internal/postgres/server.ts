@@ -57,11 +57,10 @@ export const make = (places: Places): Effect.Effect<Server, PostgresServerError,
     const launch = (port: number) =>
       Effect.try({
         try: () => {
-          const postmaster = spawnPostmaster(places, port)
-          current = postmaster
-          postmaster.child.once("exit", () => {
+          const postmaster = spawnPostmaster(places, port, () => {
             if (current === postmaster) current = undefined
           })
+          current = postmaster
           return postmaster
         },
         catch: (cause) => notRun(places.program, cause)
@@ -131,7 +130,8 @@ export const make = (places: Places): Effect.Effect<Server, PostgresServerError,
 
 const logOf = (places: Places) => Path.join(places.directory, "log")
 
-const spawnPostmaster = (places: Places, port: number): Postmaster => {
+/** `onEnd` is called before anybody who waits for the end goes on. */
+const spawnPostmaster = (places: Places, port: number, onEnd: () => void): Postmaster => {
   const logFile = logOf(places)
   // A file and not a pipe: the server must not wait for us to read, since we may be blocked, and by a query of its own.
   const log = openSync(logFile, "a")
@@ -140,8 +140,12 @@ const spawnPostmaster = (places: Places, port: number): Postmaster => {
     const args = ["-D", places.data, "-p", String(port), "-k", places.sockets, "-c", `listen_addresses=${host}`]
     const child = spawn(places.program, args, { ...surroundings(places.directory), stdio: ["ignore", log, log] })
     const ended: Postmaster["ended"] = Deferred.makeUnsafe()
-    child.once("error", () => Deferred.doneUnsafe(ended, Effect.succeed({ code: null, signal: null })))
-    child.once("exit", (code, signal) => Deferred.doneUnsafe(ended, Effect.succeed({ code, signal })))
+    // Without a process there is no number, which is seen below.
+    child.once("error", () => {})
+    child.once("exit", (code, signal) => {
+      onEnd()
+      Deferred.doneUnsafe(ended, Effect.succeed({ code, signal }))
+    })
     if (child.pid === undefined) throw new Error("no process could be made of it")
     const said = () => tail(readFileSync(logFile).subarray(before).toString())
     return { child, id: child.pid, ended, said, stopping: false }
