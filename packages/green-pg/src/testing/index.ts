@@ -3,4 +3,5 @@
  *
  * @since 0.1.0
  */
-export {}
+export { PostgresServer, type PostgresServerOptions, type PostgresServerTls, type StopMode } from "./PostgresServer.ts"
+export { PostgresServerError, type PostgresServerErrorReason } from "./PostgresServerError.ts"

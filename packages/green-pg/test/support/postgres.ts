@@ -1,0 +1,69 @@
+/**
+ * Databases of their own for tests, and what only an administrator sees.
+ *
+ * Asked by `pg`, on the socket of the server, so that what is under test has no part in it.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { PostgresServer } from "green-pg/testing"
+import { randomUUID } from "node:crypto"
+import { Client, type QueryResultRow } from "pg"
+
+/** A session of the superuser for one statement. */
+export const administer = <Row extends QueryResultRow>(
+  statement: string,
+  parameters: ReadonlyArray<unknown> = [],
+  database = "postgres"
+): Effect.Effect<ReadonlyArray<Row>, never, PostgresServer> =>
+  PostgresServer.use((server) =>
+    Effect.acquireUseRelease(
+      Effect.promise(async () => {
+        const client = new Client({
+          host: server.socketDirectory,
+          port: server.port,
+          user: server.user,
+          password: server.password,
+          database,
+          application_name: "administrator"
+        })
+        // A server that goes away ends the session; that is for the statement to say.
+        client.on("error", () => {})
+        await client.connect()
+        return client
+      }),
+      (client) => Effect.promise(async () => (await client.query<Row>(statement, [...parameters])).rows),
+      (client) => Effect.promise(() => client.end())
+    )
+  )
+
+/** An empty database, for as long as the scope. Sessions that are still in it at the end are ended. */
+export const createDatabase = (prefix = "test"): Effect.Effect<string, never, PostgresServer | Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.suspend(() => {
+      const name = `${prefix}_${randomUUID().replaceAll("-", "")}`
+      return Effect.as(administer(`CREATE DATABASE "${name}"`), name)
+    }),
+    (name) => administer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
+  )
+
+export interface Session {
+  readonly processId: number
+  readonly applicationName: string
+  readonly database: string
+  readonly state: string
+  readonly query: string
+}
+
+/** The sessions of clients that the server has, but for the one that asks; those with one application_name, if given. */
+export const sessions = (applicationName?: string): Effect.Effect<ReadonlyArray<Session>, never, PostgresServer> =>
+  administer<Session>(
+    `SELECT pid AS "processId", application_name AS "applicationName", datname AS database, state, query
+     FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name = coalesce($1, application_name)
+     ORDER BY pid`,
+    [applicationName]
+  )
+
+/** Ends sessions, as `pg_terminate_backend`, and waits until they are gone. */
+export const terminate = (...processIds: ReadonlyArray<number>): Effect.Effect<void, never, PostgresServer> =>
+  Effect.asVoid(administer("SELECT pg_terminate_backend(pid, 10000) FROM unnest($1::int[]) AS pid", [processIds]))
