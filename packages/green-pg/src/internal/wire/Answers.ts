@@ -10,7 +10,14 @@ import type { PgTypes } from "../../PgTypes.ts"
 import type { DriverEvents } from "../Driver.ts"
 import type { Inbound } from "./Inbound.ts"
 import * as Message from "./Message.ts"
-import { MessageReader, readCommand, readCopyStart, readFields, readNotification, readServerMessage } from "./MessageReader.ts"
+import {
+  MessageReader,
+  readCommand,
+  readCopyStart,
+  readFields,
+  readNotification,
+  readServerMessage
+} from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
 import { noFields, type Pending } from "./Pending.ts"
 import { Queue } from "./Queue.ts"
@@ -171,7 +178,7 @@ export class Answers {
     let at = input.start
     try {
       const readRow = (first.readRow ??= rowReader(this.#types, fields, first.formats, first.shape))
-      for (let length = int32At(bytes, at + 1); ; ) {
+      for (let length = int32At(bytes, at + 1); ;) {
         const limit = at + 1 + length
         checkRow(bytes, at + 5, limit, columns)
         if (!first.failed) rows.push(readRow(bytes, at + 5))
@@ -285,25 +292,14 @@ export class Answers {
   }
 
   /**
-   * The server takes everything up to the next Sync as part of the COPY, and ignores the Sync that was sent with the
-   * query. What was sent behind it makes it fail, and is skipped up to the next Sync there is.
+   * The server ignores the Sync that was sent with the query, so another one follows. When a request was sent behind it,
+   * the server takes that for data, and ends the connection: there is nothing to be done.
    */
   #refuseCopy(first: Pending): void {
-    const { rest } = this.queue
-    if (rest.some((pending) => pending.sync)) {
-      first.sync = false
-      return
-    }
+    if (this.queue.length > 1) return
     this.#output.copyFail("a query takes no data")
+    if (first.sync) this.#output.sync()
     this.replied = true
-    if (!first.sync) return
-    this.#output.sync()
-    this.queue.keepFirst()
-    for (const pending of rest) {
-      unparsed(pending)
-      this.#fail(pending, aborted())
-      pending.exchange.onEnd()
-    }
   }
 
   #copyOut(first: Pending, reader: MessageReader): void {

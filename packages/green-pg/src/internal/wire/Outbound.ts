@@ -161,7 +161,10 @@ export class Outbound {
   #end(start: number): void {
     const size = this.writer.length - start
     if (size > largestMessage) {
-      throw invalid("a statement", `takes ${size} bytes with its parameters; PostgreSQL takes at most ${largestMessage}`)
+      throw invalid(
+        "a statement",
+        `takes ${size} bytes with its parameters; PostgreSQL takes at most ${largestMessage}`
+      )
     }
     this.writer.setInt32(start, size)
   }

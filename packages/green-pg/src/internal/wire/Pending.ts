@@ -20,7 +20,7 @@ export class Pending {
   /** How many rows at a time; 0 for all. */
   readonly chunk: number
   /** Whether a ReadyForQuery ends it. */
-  sync: boolean
+  readonly sync: boolean
   phase: Phase
   /** Whether its Describe was sent. */
   readonly describes: boolean

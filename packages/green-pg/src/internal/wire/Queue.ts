@@ -11,11 +11,6 @@ export class Queue<A> {
     return this.#items[this.#taken]
   }
 
-  /** All behind the first. */
-  get rest(): ReadonlyArray<A> {
-    return this.#items.slice(this.#taken + 1).filter((item) => item !== undefined)
-  }
-
   add(item: A): void {
     this.#items.push(item)
   }
@@ -29,10 +24,5 @@ export class Queue<A> {
       this.#items = this.#items.slice(this.#taken)
       this.#taken = 0
     }
-  }
-
-  /** Takes all behind the first. */
-  keepFirst(): void {
-    this.#items.length = this.#taken + 1
   }
 }

@@ -154,7 +154,8 @@ export class WireDriver implements Driver {
       return undefined
     }
     if (count === 0) return this.#ended("the server closed it")
-    if (!isLater(-count) && -count !== constants.errno.EINTR) return this.#ended(`reading failed with ${nameOf(-count)}`)
+    if (!isLater(-count) && -count !== constants.errno.EINTR)
+      return this.#ended(`reading failed with ${nameOf(-count)}`)
     return this.#writeProblem === undefined ? undefined : this.#ended(this.#writeProblem)
   }
 

@@ -18,7 +18,11 @@ export const rowReader = (
 ): ReadRow => {
   const read = valueReader(types, fields, formats)
   const names = fields.map((field) => field.name)
-  return shape === "values" ? values(names.length, read) : names.includes("__proto__") ? definedObjects(names, read) : objects(names, read)
+  return shape === "values"
+    ? values(names.length, read)
+    : names.includes("__proto__")
+      ? definedObjects(names, read)
+      : objects(names, read)
 }
 
 const valueReader = (
@@ -64,11 +68,19 @@ const objects =
 
 /** Where a column is called `__proto__`, to assign it would change the prototype. */
 const definedObjects = (names: ReadonlyArray<string>, read: ReadValue): ReadRow => {
-  const readValues = objects(names.map((_, column) => String(column)), read)
+  const readValues = objects(
+    names.map((_, column) => String(column)),
+    read
+  )
   return (bytes, body) => {
     const row = {}
     for (const [column, value] of Object.entries(readValues(bytes, body) ?? {})) {
-      Object.defineProperty(row, names[Number(column)] ?? "", { value, enumerable: true, writable: true, configurable: true })
+      Object.defineProperty(row, names[Number(column)] ?? "", {
+        value,
+        enumerable: true,
+        writable: true,
+        configurable: true
+      })
     }
     return row
   }

@@ -41,7 +41,9 @@ export function* takeOver(
     try {
       driver.deliver()
     } catch (thrown) {
-      throw thrown instanceof PgError && thrown.reason._tag === "ProtocolViolation" ? cut(thrown.reason.problem) : thrown
+      throw thrown instanceof PgError && thrown.reason._tag === "ProtocolViolation"
+        ? cut(thrown.reason.problem)
+        : thrown
     }
   }
   return driver
