@@ -45,7 +45,7 @@ export class Recorder implements Exchange {
   error: PgError | undefined
   completion: Completion | undefined
   /** Called with what was heard, after it was written down. */
-  then: (heard: Heard) => void = () => {}
+  react: (heard: Heard) => void = () => {}
 
   constructor(request: Request) {
     this.request = request
@@ -76,7 +76,7 @@ export class Recorder implements Exchange {
 
   #hear(heard: Heard): void {
     this.heard.push(heard)
-    this.then(heard)
+    this.react(heard)
   }
 }
 
