@@ -8,20 +8,21 @@
 import { PgError, type ServerMessage } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { DriverEvents } from "../Driver.ts"
+import { readInt32 } from "../types/TypeCodec.ts"
 import type { Inbound } from "./Inbound.ts"
 import * as Message from "./Message.ts"
 import {
   MessageReader,
   readCommand,
   readCopyStart,
-  readFields,
+  readColumns,
   readNotification,
   readServerMessage
 } from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
-import { noFields, type Pending } from "./Pending.ts"
+import { noColumns, type Pending } from "./Pending.ts"
 import { Queue } from "./Queue.ts"
-import { checkRow, int32At, rowReader, unreadable } from "./rows.ts"
+import { checkRow, type Columns, RowReaders, unreadable } from "./rows.ts"
 
 export class Answers {
   readonly queue = new Queue<Pending>()
@@ -37,6 +38,7 @@ export class Answers {
   readonly #input: Inbound
   readonly #output: Outbound
   readonly #types: PgTypes
+  readonly #readers: RowReaders
   readonly #events: DriverEvents
   readonly #reader = new MessageReader()
   /** After an error the server skips everything up to the next Sync. */
@@ -46,6 +48,7 @@ export class Answers {
     this.#input = input
     this.#output = output
     this.#types = types
+    this.#readers = new RowReaders(types)
     this.#events = events
   }
 
@@ -69,7 +72,7 @@ export class Answers {
       const { bytes, end, start } = input
       if (end - start < 5) return
       const type = bytes[start] ?? 0
-      const length = int32At(bytes, start + 1)
+      const length = readInt32(bytes, start + 1)
       Message.check(type, length)
       if (length >= end - start) return input.want(length + 1)
       if (type === Message.DataRow) {
@@ -109,11 +112,11 @@ export class Answers {
         return
       case Message.RowDescription:
         if (first.phase !== "describe" && first.phase !== "script") break
-        return this.#described(first, readFields(reader))
+        return this.#described(first, readColumns(reader))
       case Message.NoData:
         reader.end()
         if (first.phase !== "describe") break
-        return this.#described(first, { fields: noFields, formats: noFields.map(() => 1) })
+        return this.#described(first, noColumns)
       case Message.CommandComplete:
         return this.#command(first, readCommand(reader))
       case Message.EmptyQueryResponse:
@@ -155,42 +158,41 @@ export class Answers {
     if (name === "client_encoding" && value !== "UTF8") throw wrongEncoding(value)
   }
 
-  #described(first: Pending, { fields, formats }: ReturnType<typeof readFields>): void {
-    first.fields = fields
+  #described(first: Pending, columns: Columns): void {
+    first.columns = columns
     first.readRow = undefined
-    first.formats = formats
     if (first.phase === "script") return
     first.phase = "rows"
-    if (first.statement !== undefined) first.statement.fields = fields
+    if (first.statement !== undefined) first.statement.fields = columns.fields
   }
 
   /** Rows, as many as are complete and as belong into one chunk. */
   #rows(first: Pending | undefined): void {
     const input = this.#input
     const { bytes, end } = input
-    const fields = first?.fields
-    if (first === undefined || fields === undefined || (first.phase !== "rows" && first.phase !== "script")) {
+    const columns = first?.columns
+    if (first === undefined || columns === undefined || (first.phase !== "rows" && first.phase !== "script")) {
       throw unexpected(Message.DataRow, first)
     }
-    const columns = fields.length
+    const count = columns.fields.length
     const most = first.chunk === 0 ? Number.POSITIVE_INFINITY : first.chunk
     const { rows } = first
     let at = input.start
     try {
-      const readRow = (first.readRow ??= rowReader(this.#types, fields, first.formats, first.shape))
-      for (let length = int32At(bytes, at + 1); ;) {
+      const readRow = (first.readRow ??= this.#readers.of(columns, first.shape))
+      for (let length = readInt32(bytes, at + 1); ;) {
         const limit = at + 1 + length
-        checkRow(bytes, at + 5, limit, columns)
-        if (!first.failed) rows.push(readRow(bytes, at + 5))
+        checkRow(bytes, at + 5, limit, count)
+        if (!first.failed) rows.push(readRow(bytes, at + 5, limit))
         at = limit
         if (rows.length >= most || end - at < 5 || bytes[at] !== Message.DataRow) break
-        length = int32At(bytes, at + 1)
+        length = readInt32(bytes, at + 1)
         if (length < 4 || length >= end - at) break
       }
     } catch (thrown) {
       if (thrown instanceof PgError && thrown.reason._tag === "ProtocolViolation") throw thrown
-      const error = unreadable(this.#types, fields, first.formats, bytes, at + 5, thrown)
-      input.start = at + 1 + int32At(bytes, at + 1)
+      const error = unreadable(this.#types, columns, bytes, at + 5, thrown)
+      input.start = at + 1 + readInt32(bytes, at + 1)
       return this.#fail(first, error)
     }
     input.start = at
@@ -201,11 +203,11 @@ export class Answers {
     const { rows } = first
     if (rows.length === 0) return
     first.rows = []
-    first.exchange.onRows(rows, first.fields ?? noFields)
+    first.exchange.onRows(rows, first.columns?.fields ?? noColumns.fields)
   }
 
   #command(first: Pending, { command, rowCount }: ReturnType<typeof readCommand>): void {
-    const completion = { command, rowCount, fields: first.fields ?? noFields }
+    const completion = { command, rowCount, fields: first.columns?.fields ?? noColumns.fields }
     switch (first.phase) {
       case "script":
       case "copy in":
@@ -214,7 +216,7 @@ export class Answers {
           this.#handOut(first)
           first.exchange.onComplete(completion)
         }
-        first.fields = undefined
+        first.columns = undefined
         return
       case "rows":
         if (!first.sync) {

@@ -6,6 +6,7 @@
  */
 import { PgError, type ServerMessage } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
+import type { Columns } from "./rows.ts"
 import type { CopyStart, Notification } from "../Driver.ts"
 
 /** The server sent what the protocol does not allow. */
@@ -65,13 +66,11 @@ export class MessageReader {
   }
 }
 
-/** The columns of a RowDescription, and whether each comes as text (0) or binary (1). */
-export const readFields = (
-  reader: MessageReader
-): { readonly fields: ReadonlyArray<Field>; readonly formats: ReadonlyArray<number> } => {
+/** The columns of a RowDescription. The formats are as we asked for them, and so the same for all. */
+export const readColumns = (reader: MessageReader): Columns => {
   const count = reader.uint16()
   const fields: Array<Field> = []
-  const formats: Array<number> = []
+  let binary = true
   for (let index = 0; index < count; index++) {
     const name = reader.cString()
     const tableOid = reader.uint32()
@@ -80,12 +79,14 @@ export const readFields = (
     reader.int16()
     const typeModifier = reader.int32()
     const format = reader.int16()
-    if (format !== 0 && format !== 1) throw violation(`column "${name}" has the format ${format}`)
+    if ((format !== 0 && format !== 1) || (index > 0 && binary !== (format === 1))) {
+      throw violation(`column "${name}" has the format ${format}`)
+    }
+    binary = format === 1
     fields.push({ name, typeOid, typeModifier, tableOid, columnNumber })
-    formats.push(format)
   }
   reader.end()
-  return { fields, formats }
+  return { fields, binary }
 }
 
 export const readCopyStart = (reader: MessageReader, direction: "in" | "out"): CopyStart => {

@@ -130,11 +130,7 @@ export class Outbound {
 
   #parameter(parameter: Parameter, place: number): void {
     const { writer } = this
-    const { oid, value } = parameter
-    if (value === null) return writer.int32(-1)
-    if (typeof value === "string" && (oid === 0 || textTypes.has(oid)) && value.includes("\0")) {
-      throw invalid(`parameter $${place}`, "has a NUL character, which no text of PostgreSQL can hold")
-    }
+    if (parameter.value === null || parameter.value === undefined) return writer.int32(-1)
     const start = writer.beginLength()
     try {
       this.#types.write(writer, parameter)
@@ -175,15 +171,13 @@ export const invalid = (subject: string, problem: string): PgError =>
 
 const checkedSql = (sql: string): string => {
   if (sql.includes("\0")) throw invalid("the SQL", "has a NUL character, at which PostgreSQL would end it")
+  if (!sql.isWellFormed()) throw invalid("the SQL", "has a lone surrogate, which is not Unicode text")
   // In UTF-8 it takes as many bytes at least; before memory is taken for it.
   if (sql.length > largestMessage) {
     throw invalid("the SQL", `has ${sql.length} characters; PostgreSQL takes at most ${largestMessage} bytes`)
   }
   return sql
 }
-
-/** text, varchar, bpchar, name, unknown. */
-const textTypes: ReadonlySet<number> = new Set([25, 1043, 1042, 19, 705])
 
 const sync = Uint8Array.of(0x53, 0, 0, 0, 4)
 const describePortal = Uint8Array.of(0x44, 0, 0, 0, 6, 0x50, 0)

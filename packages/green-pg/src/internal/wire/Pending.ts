@@ -2,8 +2,9 @@
  * A request that was sent and is not over: who hears its answers, and which of them comes next.
  */
 import type { Field } from "../../PgTypes.ts"
+import type { ReadRow } from "../types/RowReader.ts"
 import type { Completion, Exchange, RowShape, Statement } from "../Driver.ts"
-import type { ReadRow } from "./rows.ts"
+import type { Columns } from "./rows.ts"
 
 /**
  * What the server says next of a request. `"ready"`: nothing but ReadyForQuery, or an error of what the Sync ends;
@@ -11,7 +12,7 @@ import type { ReadRow } from "./rows.ts"
  */
 export type Phase = "parse" | "bind" | "describe" | "rows" | "ready" | "close" | "script" | "copy in" | "copy out"
 
-export const noFields: ReadonlyArray<Field> = []
+export const noColumns: Columns = { fields: [], binary: true }
 
 export class Pending {
   readonly exchange: Exchange
@@ -24,9 +25,8 @@ export class Pending {
   phase: Phase
   /** Whether its Describe was sent. */
   readonly describes: boolean
-  fields: ReadonlyArray<Field> | undefined
-  formats: ReadonlyArray<number> | undefined
-  readRow: ReadRow | undefined
+  columns: Columns | undefined
+  readRow: ReadRow<unknown> | undefined
   rows: Array<unknown> = []
   /** Held back until nothing can fail any more. */
   completion: Completion | undefined
@@ -49,6 +49,6 @@ export class Pending {
     this.chunk = chunk
     this.statement = statement
     this.describes = fields === undefined
-    this.fields = fields
+    this.columns = fields === undefined ? undefined : { fields, binary: true }
   }
 }

@@ -1,100 +1,69 @@
 /**
  * Rows from the body of a DataRow, in place: no view per message or value.
+ *
+ * The reading itself is that of `RowReader`; here is which one, whether a body can be given to it, and what is said when a
+ * value cannot be read.
  */
 import { PgError } from "../../PgError.ts"
 import type { Field, PgTypes, ReadValue } from "../../PgTypes.ts"
 import type { RowShape } from "../Driver.ts"
+import { objects, type ReadRow, values } from "../types/RowReader.ts"
+import { readText } from "../types/text.ts"
+import { readInt32, readUint16 } from "../types/TypeCodec.ts"
 import { violation } from "./MessageReader.ts"
 
-/** Makes a row of the body that begins at `at`, which `checkRow` has found whole. Throws what a codec throws. */
-export type ReadRow = (bytes: Buffer, at: number) => unknown
-
-/** Reads all columns as binary, or those as text whose format is 0. */
-export const rowReader = (
-  types: PgTypes,
-  fields: ReadonlyArray<Field>,
-  formats: ReadonlyArray<number> | undefined,
-  shape: RowShape
-): ReadRow => {
-  const read = valueReader(types, fields, formats)
-  const names = fields.map((field) => field.name)
-  return shape === "values"
-    ? values(names.length, read)
-    : names.includes("__proto__")
-      ? definedObjects(names, read)
-      : objects(names, read)
+/** The columns of a result, and whether their values come as binary: all of them, or none. */
+export interface Columns {
+  readonly fields: ReadonlyArray<Field>
+  readonly binary: boolean
 }
 
-const valueReader = (
-  types: PgTypes,
-  fields: ReadonlyArray<Field>,
-  formats: ReadonlyArray<number> | undefined
-): ReadValue => {
-  const binary = types.reader(fields)
-  if (formats === undefined || !formats.includes(0)) return binary
-  return (bytes, offset, size, column) => {
-    if (formats[column] === 1) return binary(bytes, offset, size, column)
-    return size < 0 ? null : Buffer.from(bytes.buffer, bytes.byteOffset + offset, size).toString()
+/** The readers that are in use: one for each set of columns and shape, for as long as the columns are kept. */
+export class RowReaders {
+  readonly #types: PgTypes
+  #revision: number
+  #objects: Known = new WeakMap()
+  #values: Known = new WeakMap()
+
+  constructor(types: PgTypes) {
+    this.#types = types
+    this.#revision = types.revision()
+  }
+
+  of(columns: Columns, shape: RowShape): ReadRow<unknown> {
+    const revision = this.#types.revision()
+    if (revision !== this.#revision) {
+      this.#revision = revision
+      this.#objects = new WeakMap()
+      this.#values = new WeakMap()
+    }
+    const known = shape === "objects" ? this.#objects : this.#values
+    let reader = known.get(columns.fields)
+    if (reader === undefined) {
+      const types = typesOf(this.#types, columns)
+      reader = shape === "objects" ? objects(types, columns.fields) : values(types, columns.fields)
+      known.set(columns.fields, reader)
+    }
+    return reader
   }
 }
 
-const values =
-  (count: number, read: ReadValue): ReadRow =>
-  (bytes, body) => {
-    const row: Array<unknown> = []
-    let at = body + 2
-    for (let column = 0; column < count; column++) {
-      const size = int32At(bytes, at)
-      at += 4
-      row.push(read(bytes, at, size, column))
-      if (size > 0) at += size
-    }
-    return row
-  }
+type Known = WeakMap<ReadonlyArray<Field>, ReadRow<unknown>>
 
-const objects =
-  (names: ReadonlyArray<string>, read: ReadValue): ReadRow =>
-  (bytes, body) => {
-    const row: Record<string, unknown> = {}
-    let at = body + 2
-    for (let column = 0; column < names.length; column++) {
-      const size = int32At(bytes, at)
-      at += 4
-      row[names[column] ?? ""] = read(bytes, at, size, column)
-      if (size > 0) at += size
-    }
-    return row
-  }
+const typesOf = (types: PgTypes, { binary }: Columns): PgTypes =>
+  binary ? types : { ...types, reader: () => readTextOrNull, columnReader: () => readText }
 
-/** Where a column is called `__proto__`, to assign it would change the prototype. */
-const definedObjects = (names: ReadonlyArray<string>, read: ReadValue): ReadRow => {
-  const readValues = objects(
-    names.map((_, column) => String(column)),
-    read
-  )
-  return (bytes, body) => {
-    const row = {}
-    for (const [column, value] of Object.entries(readValues(bytes, body) ?? {})) {
-      Object.defineProperty(row, names[Number(column)] ?? "", {
-        value,
-        enumerable: true,
-        writable: true,
-        configurable: true
-      })
-    }
-    return row
-  }
-}
+const readTextOrNull: ReadValue = (bytes, offset, size) => (size < 0 ? null : readText(bytes, offset, size))
 
 /** Whether the body from `at` to `limit` has so many values, each within it. */
-export const checkRow = (bytes: Buffer, body: number, limit: number, columns: number): void => {
+export const checkRow = (bytes: Uint8Array, body: number, limit: number, columns: number): void => {
   if (body + 2 > limit) throw violation("a row that ends too early")
-  const count = ((bytes[body] ?? 0) << 8) | (bytes[body + 1] ?? 0)
+  const count = readUint16(bytes, body)
   if (count !== columns) throw violation(`a row of ${count} values, where ${columns} columns were described`)
   let at = body + 2
   for (let column = 0; column < count; column++) {
     if (at + 4 > limit) throw violation("a row that ends too early")
-    const size = int32At(bytes, at)
+    const size = readInt32(bytes, at)
     at += 4
     if (size > 0) at += size
     else if (size < -1) throw violation(`a value of ${size} bytes`)
@@ -102,33 +71,29 @@ export const checkRow = (bytes: Buffer, body: number, limit: number, columns: nu
   if (at !== limit) throw violation(`a row of ${limit - body} bytes, whose values take ${at - body}`)
 }
 
-/** Which column of a row cannot be read, after reading it has thrown `thrown`. */
+/** Which column of a row cannot be read, after reading the row has thrown `thrown`. */
 export const unreadable = (
   types: PgTypes,
-  fields: ReadonlyArray<Field>,
-  formats: ReadonlyArray<number> | undefined,
-  bytes: Buffer,
+  columns: Columns,
+  bytes: Uint8Array,
   body: number,
   thrown: unknown
 ): PgError => {
   let at = body + 2
-  for (const [column, field] of fields.entries()) {
-    const size = int32At(bytes, at)
+  for (const field of columns.fields) {
+    const size = readInt32(bytes, at)
     at += 4
     try {
-      valueReader(types, fields, formats)(bytes, at, size, column)
+      if (size >= 0) typesOf(types, columns).columnReader(field.typeOid)(bytes, at, size)
     } catch (cause) {
-      return unreadableValue(field.name, `${messageOf(cause)} (the type has the OID ${field.typeOid})`)
+      return unreadableValue(field.name, `${messageOf(cause)} (its type has the OID ${field.typeOid})`)
     }
     if (size > 0) at += size
   }
-  return unreadableValue(fields[0]?.name ?? "", messageOf(thrown))
+  return unreadableValue(columns.fields[0]?.name ?? "", messageOf(thrown))
 }
 
 const unreadableValue = (column: string, problem: string): PgError =>
   new PgError({ operation: "query", reason: { _tag: "UnreadableValue", column, problem } })
 
 export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-export const int32At = (bytes: Buffer, at: number): number =>
-  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
