@@ -147,6 +147,12 @@ export const readServerMessage = (reader: MessageReader): ServerMessage => {
 export const readCommand = (reader: MessageReader): { readonly command: string; readonly rowCount: number } => {
   const tag = reader.cString()
   reader.end()
-  const [, command = tag, count] = /^(.*?)(?: 0)? (\d+)$/.exec(tag) ?? []
-  return { command, rowCount: count === undefined ? 0 : Number(count) }
+  let digits = tag.length
+  while (digits > 0 && isDigit(tag.charCodeAt(digits - 1))) digits--
+  if (digits === tag.length || digits < 2) return { command: tag, rowCount: 0 }
+  const command = tag.slice(0, digits - 1)
+  // Between the word and the number of rows there was the OID of the row, once.
+  return { command: command === "INSERT 0" ? "INSERT" : command, rowCount: Number(tag.slice(digits)) }
 }
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39

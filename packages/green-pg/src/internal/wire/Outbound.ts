@@ -38,7 +38,15 @@ export class Outbound {
   /** So many bytes of it were written. */
   sent(size: number): void {
     this.#sent += size
-    if (this.#sent === this.writer.length) this.drop()
+    const { writer } = this
+    if (this.#sent === writer.length) {
+      this.drop()
+    } else if (this.#sent * 2 >= writer.length) {
+      // Or else the buffer would grow for as long as there is always something unsent.
+      writer.bytes.copyWithin(0, this.#sent, writer.length)
+      writer.length -= this.#sent
+      this.#sent = 0
+    }
   }
 
   /** Forgets what was not written. */
@@ -172,8 +180,8 @@ export const invalid = (subject: string, problem: string): PgError =>
 const checkedSql = (sql: string): string => {
   if (sql.includes("\0")) throw invalid("the SQL", "has a NUL character, at which PostgreSQL would end it")
   if (!sql.isWellFormed()) throw invalid("the SQL", "has a lone surrogate, which is not Unicode text")
-  // In UTF-8 it takes as many bytes at least; before memory is taken for it.
-  if (sql.length > largestMessage) {
+  // Before memory is taken for it: of UTF-16 to UTF-8 it grows to three times as much at most.
+  if (sql.length * 3 > largestMessage && Buffer.byteLength(sql) > largestMessage) {
     throw invalid("the SQL", `has ${sql.length} characters; PostgreSQL takes at most ${largestMessage} bytes`)
   }
   return sql

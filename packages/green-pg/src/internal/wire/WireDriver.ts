@@ -16,6 +16,12 @@ import { Inbound } from "./Inbound.ts"
 import { Outbound, invalid } from "./Outbound.ts"
 import { Pending } from "./Pending.ts"
 
+/** What it calls of libpq. */
+export type WireLibpq = Pick<
+  LibpqFunctions,
+  "PQsocket" | "PQbackendPID" | "PQparameterStatus" | "PQfinish" | "recv" | "send"
+>
+
 /** When so much is unsent, more of a COPY has to wait. */
 const mostUnsent = 256 * 1024
 
@@ -23,7 +29,7 @@ export class WireDriver implements Driver {
   readonly name = "wire"
   readonly socket: number
   readonly processId: number
-  readonly #libpq: LibpqFunctions
+  readonly #libpq: WireLibpq
   readonly #connection: Handle
   readonly #input = new Inbound()
   readonly #output: Outbound
@@ -41,7 +47,7 @@ export class WireDriver implements Driver {
   /** The data of a COPY of which a part was taken. */
   #copied: { readonly bytes: Uint8Array; readonly upTo: number } | undefined
 
-  constructor(libpq: LibpqFunctions, connection: Handle, types: PgTypes, events: DriverEvents) {
+  constructor(libpq: WireLibpq, connection: Handle, types: PgTypes, events: DriverEvents) {
     this.#libpq = libpq
     this.#connection = connection
     this.socket = libpq.PQsocket(connection)
@@ -97,10 +103,7 @@ export class WireDriver implements Driver {
       case "Query":
         return this.#query(exchange, request)
       case "Script":
-        // The server skips it, when something before it has failed and no Sync came since.
-        if (this.#unsynced) this.sync(nobody)
-        this.#output.query(request.sql)
-        return new Pending(exchange, "script", true)
+        return this.#script(exchange, request.sql)
       case "Close":
         this.#output.closeStatement(request.statement.name)
         return new Pending(exchange, "close", false, "objects", 0, request.statement)
@@ -122,8 +125,19 @@ export class WireDriver implements Driver {
     return new Pending(exchange, parses ? "parse" : "bind", sync, shape, chunk, statement, fields)
   }
 
+  #script(exchange: Exchange, sql: string): Pending {
+    const output = this.#output
+    // The server would skip it, if something before it has failed and no Sync came since.
+    if (this.#unsynced) output.sync()
+    output.query(sql)
+    if (this.#unsynced) this.#answers.queue.add(new Pending(nobody, "ready", true))
+    this.#unsynced = false
+    return new Pending(exchange, "script", true)
+  }
+
   flush(): boolean {
     const output = this.#output
+    if (this.#closed) return true
     while (output.unsent > 0 && this.#writeProblem === undefined) {
       const count = this.#libpq.send(this.socket, output.rest())
       if (count > 0) {
@@ -194,7 +208,7 @@ export class WireDriver implements Driver {
 
   copyData(bytes: Uint8Array): boolean {
     // It is over when the server has refused it; the error says so.
-    if (this.#answers.copying === undefined) return true
+    if (this.#answers.copying === undefined) return this.copyEnd(undefined)
     const from = this.#copied?.bytes === bytes ? this.#copied.upTo : 0
     const upTo = this.#output.copyData(bytes, from, mostUnsent)
     const all = upTo === bytes.length
@@ -203,16 +217,21 @@ export class WireDriver implements Driver {
   }
 
   copyEnd(failure: string | undefined): boolean {
+    this.#copied = undefined
     if (this.#answers.copying === undefined) return true
     if (failure === undefined) this.#output.copyDone()
     else this.#output.copyFail(failure)
-    this.#copied = undefined
     return true
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    // The number of the socket may be another's at once: it is neither read nor written again.
+    this.#lost ??= new PgError({
+      operation: "receive",
+      reason: { _tag: "Closed", problem: "the connection was closed" }
+    })
     this.#answers.stopped = true
     this.#output.drop()
     this.#libpq.PQfinish(this.#connection)

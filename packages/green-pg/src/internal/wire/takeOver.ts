@@ -8,7 +8,11 @@ import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type PgErrorReason } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { Driver, DriverEvents, Exchange } from "../Driver.ts"
-import { WireDriver } from "./WireDriver.ts"
+import { WireDriver, type WireLibpq } from "./WireDriver.ts"
+
+/** What it calls of libpq, and what the driver calls later. */
+export type TakeOverLibpq = WireLibpq &
+  Pick<LibpqFunctions, "PQsslInUse" | "PQgssEncInUse" | "PQisBusy" | "PQnotifies" | "PQsetnonblocking">
 
 /**
  * A wire driver on the socket of the connection. From then on libpq is to be asked for nothing but to cancel; `close`
@@ -21,7 +25,7 @@ import { WireDriver } from "./WireDriver.ts"
  * another encoding than UTF-8 (nothing was sent: libpq can go on with it), `ConnectionLost` when it cannot be used.
  */
 export function* takeOver(
-  libpq: LibpqFunctions,
+  libpq: TakeOverLibpq,
   connection: Handle,
   types: PgTypes,
   events: DriverEvents
@@ -49,7 +53,7 @@ export function* takeOver(
   return driver
 }
 
-const refusal = (libpq: LibpqFunctions, connection: Handle): PgErrorReason | undefined => {
+const refusal = (libpq: TakeOverLibpq, connection: Handle): PgErrorReason | undefined => {
   const feature = "the wire driver"
   if (libpq.PQsslInUse(connection) !== 0) return { _tag: "Unsupported", feature, problem: "TLS is in use" }
   if ((libpq.PQgssEncInUse?.(connection) ?? 0) !== 0) {
@@ -62,7 +66,7 @@ const refusal = (libpq: LibpqFunctions, connection: Handle): PgErrorReason | und
   return undefined
 }
 
-const parseBuffered = (libpq: LibpqFunctions, connection: Handle, events: DriverEvents): void => {
+const parseBuffered = (libpq: TakeOverLibpq, connection: Handle, events: DriverEvents): void => {
   libpq.PQisBusy(connection)
   for (let next = libpq.PQnotifies(connection); next !== undefined; next = libpq.PQnotifies(connection)) {
     events.onNotification(next)
