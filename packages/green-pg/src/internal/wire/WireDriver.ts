@@ -21,6 +21,7 @@ const mostUnsent = 256 * 1024
 
 export class WireDriver implements Driver {
   readonly name = "wire"
+  readonly closesStatements = true
   readonly socket: number
   readonly processId: number
   readonly #libpq: LibpqFunctions
@@ -52,6 +53,10 @@ export class WireDriver implements Driver {
 
   get outstanding(): number {
     return this.#answers.queue.length
+  }
+
+  get paused(): boolean {
+    return this.#answers.paused
   }
 
   get transaction(): TransactionStatus {
@@ -208,6 +213,11 @@ export class WireDriver implements Driver {
     else this.#output.copyFail(failure)
     this.#copied = undefined
     return true
+  }
+
+  fail(error: PgError): void {
+    this.#output.drop()
+    this.#answers.failAll(error)
   }
 
   close(): void {
