@@ -84,6 +84,15 @@ export class Answers {
     }
   }
 
+  /** Ends all that are on their way with this error. */
+  failAll(error: PgError): void {
+    for (let { first } = this.queue; first !== undefined; { first } = this.queue) {
+      unparsed(first)
+      this.#fail(first, error)
+      this.#end(first)
+    }
+  }
+
   #message(type: number, body: number, limit: number, first: Pending | undefined): void {
     const reader = this.#reader
     reader.reset(this.#input.bytes, body, limit)

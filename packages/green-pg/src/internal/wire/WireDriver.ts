@@ -27,6 +27,7 @@ const mostUnsent = 256 * 1024
 
 export class WireDriver implements Driver {
   readonly name = "wire"
+  readonly closesStatements = true
   readonly socket: number
   readonly processId: number
   readonly #libpq: WireLibpq
@@ -58,6 +59,10 @@ export class WireDriver implements Driver {
 
   get outstanding(): number {
     return this.#answers.queue.length
+  }
+
+  get paused(): boolean {
+    return this.#answers.paused
   }
 
   get transaction(): TransactionStatus {
@@ -222,6 +227,11 @@ export class WireDriver implements Driver {
     if (failure === undefined) this.#output.copyDone()
     else this.#output.copyFail(failure)
     return true
+  }
+
+  fail(error: PgError): void {
+    this.#output.drop()
+    this.#answers.failAll(error)
   }
 
   close(): void {
