@@ -8,6 +8,7 @@ import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type PgErrorReason } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { Driver, DriverEvents, Exchange } from "../Driver.ts"
+import { notTakenOver } from "./failures.ts"
 import { WireDriver, type WireLibpq } from "./WireDriver.ts"
 
 /** What it calls of libpq, and what the driver calls later. */
@@ -31,7 +32,7 @@ export function* takeOver(
   events: DriverEvents
 ): Protocol.Protocol<Driver> {
   const refused = refusal(libpq, connection)
-  if (refused !== undefined) throw new PgError({ operation: "connect", reason: refused })
+  if (refused !== undefined) throw notTakenOver(refused)
   parseBuffered(libpq, connection, events)
   // Or else `PQfinish` could wait for the socket to take its goodbye.
   libpq.PQsetnonblocking(connection, 1)
@@ -85,7 +86,4 @@ const probe = (onEnd: () => void): Exchange => ({
 })
 
 const cut = (problem: string): PgError =>
-  new PgError({
-    operation: "connect",
-    reason: { _tag: "ConnectionLost", problem: `libpq had read a part of a message (${problem}); connect again` }
-  })
+  notTakenOver({ _tag: "ConnectionLost", problem: `libpq had read a part of a message (${problem}); connect again` })
