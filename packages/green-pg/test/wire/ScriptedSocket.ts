@@ -31,8 +31,9 @@ export class ScriptedSocket implements TakeOverLibpq {
   #at = 0
   #reads = 0
   #writes = 0
-  /** How much was read of it that is larger than any buffer of the driver is without need. */
+  /** The largest memory that was given to read into, and that which was written from. */
   largestRead = 0
+  largestWrite = 0
   finished = 0
 
   constructor(script: Script) {
@@ -76,6 +77,7 @@ export class ScriptedSocket implements TakeOverLibpq {
 
   readonly send = (_socket: number, bytes: Uint8Array): number => {
     const { takes = [], writeErrno } = this.#script
+    this.largestWrite = Math.max(this.largestWrite, bytes.buffer.byteLength)
     if (writeErrno !== undefined) return -writeErrno
     const size = takes.length === 0 ? bytes.length : Math.min(takes[this.#writes++ % takes.length] ?? 1, bytes.length)
     if (size === 0) return -constants.errno.EAGAIN

@@ -301,6 +301,56 @@ describe("bytes in memory", () => {
     assert.isAtLeast(socket.unread, says.length - 2 * 64 * 1024)
   })
 
+  it("what came before the end of the socket is handed out before the connection is lost, also after a pause", () => {
+    const row = message("D", int16(1), int32(4), int32(7))
+    const says = Buffer.concat([parsed, row, row, message("C", "SELECT 2"), ready])
+    const asked = query("select 7 as n", [], { chunk: 1 })
+    const socket = new ScriptedSocket({ says: [ready, says] })
+    const driver = new WireDriver(socket, 1, types, new Events())
+    driver.sync(query(""))
+    assert.strictEqual(driver.receive(), undefined)
+    driver.deliver()
+    asked.react = () => (asked.paused = true)
+    driver.send(asked)
+    socket.next()
+    for (let steps = 0; steps < 5; steps++) {
+      assert.strictEqual(driver.receive(), undefined)
+      driver.deliver()
+    }
+    assert.strictEqual(asked.rows.length, 1)
+    asked.react = () => {}
+    asked.paused = false
+    driver.deliver()
+    assert.deepStrictEqual(asked.rows, [{ n: 7 }, { n: 7 }])
+    assert.strictEqual(driver.receive()?.reason._tag, "ConnectionLost")
+  })
+
+  it("the output does not grow when the socket is never empty", () => {
+    const socket = new ScriptedSocket({
+      says: [ready, message("G", Uint8Array.of(0), int16(0))],
+      stays: true,
+      takes: [70_000, 0]
+    })
+    const driver = new WireDriver(socket, 1, types, new Events())
+    const begun = script("copy t from stdin")
+    driver.sync(query(""))
+    driver.receive()
+    driver.deliver()
+    driver.send(begun)
+    socket.next()
+    driver.receive()
+    driver.deliver()
+    assert.strictEqual(begun.heard.length, 1)
+    const piece = Buffer.alloc(50_000)
+    let taken = 0
+    while (taken < 20_000_000) {
+      if (driver.copyData(piece)) taken += piece.length
+      // It never takes all that there is.
+      else assert.isFalse(driver.flush())
+    }
+    assert.isBelow(socket.largestWrite, 2_000_000)
+  })
+
   it("after it was closed nothing is read or written", () => {
     const { driver, socket } = driven({ says: [], stays: true })
     const sent = socket.sent.length
