@@ -18,7 +18,7 @@ import { Channels } from "./Channels.ts"
 import { cancelRequest } from "./connect/cancelRequest.ts"
 import { open } from "./connect/open.ts"
 import { copyIn } from "./copyIn.ts"
-import type { Driver, DriverEvents, Notification, TransactionStatus } from "./Driver.ts"
+import type { Completion, Driver, DriverEvents, Notification, RowShape, TransactionStatus } from "./Driver.ts"
 import { Script } from "./exchanges.ts"
 import { checkText, inputError } from "./input.ts"
 import { LibpqDriver } from "./libpq/LibpqDriver.ts"
@@ -121,7 +121,7 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   query(sql: string, parameters?: ReadonlyArray<unknown>, options?: QueryOptions): Effect.Effect<PgResult, PgError> {
-    return this.#session.query<Row>(sql, parameters ?? none, "objects", this.#prepares(options), this.#holder)
+    return this.ask<Row, PgResult, PgError>(sql, parameters ?? none, "objects", options, toResult, itself)
   }
 
   queryValues(
@@ -129,13 +129,20 @@ export class LiveConnection implements PgConnectionShape {
     parameters?: ReadonlyArray<unknown>,
     options?: QueryOptions
   ): Effect.Effect<PgResult<ReadonlyArray<unknown>>, PgError> {
-    return this.#session.query<ReadonlyArray<unknown>>(
-      sql,
-      parameters ?? none,
-      "values",
-      this.#prepares(options),
-      this.#holder
-    )
+    return this.ask(sql, parameters ?? none, "values", options, toResult<ReadonlyArray<unknown>>, itself)
+  }
+
+  /** A statement, with what is to be made of its result or error. */
+  ask<A, B, E>(
+    sql: string,
+    values: ReadonlyArray<unknown>,
+    shape: RowShape,
+    options: QueryOptions | undefined,
+    onResult: (rows: Array<A>, completion: Completion) => B,
+    onError: (error: PgError) => E
+  ): Effect.Effect<B, E> {
+    const prepare = options?.prepare ?? this.#shared.prepare
+    return this.#session.query({ sql, values, shape, prepare, holder: this.#holder, onResult, onError })
   }
 
   script(sql: string): Effect.Effect<ReadonlyArray<PgResult>, PgError> {
@@ -199,10 +206,16 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   loadTypes(names: ReadonlyArray<string>): Effect.Effect<void, PgError> {
-    const asked = [PgTypes.array(names, PgTypes.OID.text)]
     return Effect.flatMap(
-      this.#session.query<PgTypes.CatalogRow>(PgTypes.catalogQuery, asked, "objects", false, this.#holder),
-      ({ rows }) => Effect.try({ try: () => this.types.load(rows), catch: (thrown) => inputError("loadTypes", thrown) })
+      this.ask<PgTypes.CatalogRow, ReadonlyArray<PgTypes.CatalogRow>, PgError>(
+        PgTypes.catalogQuery,
+        [PgTypes.array(names, PgTypes.OID.text)],
+        "objects",
+        { prepare: false },
+        (rows) => rows,
+        itself
+      ),
+      (rows) => Effect.try({ try: () => this.types.load(rows), catch: (thrown) => inputError("loadTypes", thrown) })
     )
   }
 
@@ -234,5 +247,14 @@ function* speakOn(
     if (!speaking) libpq.PQfinish(connection)
   }
 }
+
+const toResult = <A>(rows: Array<A>, { command, fields, rowCount }: Completion): PgResult<A> => ({
+  rows,
+  fields,
+  command,
+  rowCount
+})
+
+const itself = (error: PgError): PgError => error
 
 const none: ReadonlyArray<unknown> = []

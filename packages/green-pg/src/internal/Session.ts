@@ -13,11 +13,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { PgError } from "../PgError.ts"
-import type { PgResult } from "../PgResult.ts"
-import type { PgTypes } from "../PgTypes.ts"
+import type { Parameter, PgTypes } from "../PgTypes.ts"
 import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
-import { Asked, Query } from "./exchanges.ts"
+import { Call, type Question } from "./Call.ts"
+import { Asked } from "./exchanges.ts"
 import type { Holder, Pipeline } from "./Pipeline.ts"
 import type { Statements } from "./Statements.ts"
 
@@ -60,41 +60,34 @@ export class Session {
   }
 
   /** One statement, with all its rows. */
-  query<A>(
-    sql: string,
-    values: ReadonlyArray<unknown>,
-    shape: RowShape,
-    prepare: boolean,
-    holder: Holder | undefined
-  ): Effect.Effect<PgResult<A>, PgError> {
-    return Effect.callback<PgResult<A>, PgError>((resume) => {
-      let again = true
-      let asked: Query<A, QueryRequest> | undefined
-      const ask = (): void => {
-        try {
-          asked = new Query(this.request(sql, values, { shape, prepare }, holder))
-        } catch (thrown) {
-          resume(Exit.fail(inputError("query", thrown)))
-          return
-        }
-        asked.whenEnded = ended
-        this.submit(asked, holder)
-      }
-      const ended = (): void => {
-        const error = asked?.error
-        if (asked === undefined) return
-        if (error === undefined) {
-          resume(Exit.succeed(asked.result))
-        } else if (again && this.isStale(asked.request, error, holder)) {
-          again = false
-          ask()
-        } else {
-          resume(Exit.fail(error))
-        }
-      }
-      ask()
-      return Effect.suspend(() => (asked === undefined ? Effect.void : this.interrupt(asked)))
+  query<A, B, E>(question: Question<A, B, E>): Effect.Effect<B, E> {
+    return Effect.callback<B, E>((resume) => {
+      const call = this.ask(question, resume, true)
+      return call === undefined ? undefined : Effect.suspend(() => this.interrupt(call.current))
     })
+  }
+
+  /** Asks; `undefined` when there is nothing to ask, of which `resume` has been told. */
+  ask<A, B, E>(
+    question: Question<A, B, E>,
+    resume: (exit: Effect.Effect<B, E>) => void,
+    again: boolean
+  ): Call<A, B, E> | undefined {
+    let call: Call<A, B, E>
+    try {
+      call = new Call(
+        this,
+        question,
+        this.request(question.sql, question.values, question, question.holder),
+        resume,
+        again
+      )
+    } catch (thrown) {
+      resume(Exit.fail(question.onError(inputError("query", thrown))))
+      return undefined
+    }
+    this.submit(call, question.holder)
+    return call
   }
 
   /** Submits an exchange and waits for its end; interruption ends it. Fails with its error. */
@@ -120,7 +113,7 @@ export class Session {
     options: { readonly shape: RowShape; readonly prepare: boolean; readonly chunk?: number; readonly sync?: boolean },
     holder: Holder | undefined
   ): QueryRequest {
-    const parameters = values.map((value, index) => this.types.parameter(value, index))
+    const parameters = values.length === 0 ? noParameters : values.map(this.types.parameter)
     const statement = options.prepare ? this.statements.get(sql, parameters) : undefined
     if (statement?.state !== "ready") {
       checkText("query", "the SQL text", sql)
@@ -195,7 +188,7 @@ export class Session {
       const isOpen = driver.transaction === "in transaction" || driver.transaction === "failed"
       const rollback =
         pipeline.failure === undefined && isOpen
-          ? this.query("ROLLBACK", [], "objects", false, holder).pipe(
+          ? this.perform(() => new Asked({ _tag: "Script", sql: "ROLLBACK" }), holder).pipe(
               Effect.catch(() => Effect.sync(() => (this.retired = true)))
             )
           : Effect.void
@@ -272,7 +265,7 @@ export class Session {
    * Whether the server has lost the statement, or its plan is no good any more, so that it is prepared once more. Not
    * within a transaction, which the error has ended.
    */
-  isStale({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
+  mayAskAgain({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
     if (statement === undefined || error.reason._tag !== "Server") return false
     const { code, routine } = error.reason.message
     if (code !== "26000" && !(code === "0A000" && routine === "RevalidateCachedQuery")) return false
@@ -280,6 +273,8 @@ export class Session {
     return holder === undefined || this.driver.transaction === "idle"
   }
 }
+
+const noParameters: ReadonlyArray<Parameter> = []
 
 const schedule = (task: () => void): void => {
   const fiber = Fiber.getCurrent()
