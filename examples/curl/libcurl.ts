@@ -27,10 +27,10 @@ export const CURL_CSELECT_IN = 1
 export const CURL_CSELECT_OUT = 2
 export const CURL_CSELECT_ERR = 4
 
-const socketFunction = koffi.proto("int curl_socket(void *easy, int fd, int what, void *user, void *socket)")
-const timerFunction = koffi.proto("int curl_timer(void *multi, long milliseconds, void *user)")
-const writeFunction = koffi.proto("size_t curl_write(void *bytes, size_t size, size_t count, void *user)")
-const message = koffi.struct("CURLMsg", { msg: "int", easy: "void *", result: "int", more: "int" })
+const socketFunction = koffi.proto("int", ["void *", "int", "int", "void *", "void *"])
+const timerFunction = koffi.proto("int", ["void *", "long", "void *"])
+const writeFunction = koffi.proto("size_t", ["void *", "size_t", "size_t", "void *"])
+const message = koffi.struct({ msg: "int", easy: "void *", result: "int", more: "int" })
 
 /** `undefined` where libcurl is not installed. */
 export const load = () => {
