@@ -125,15 +125,15 @@ export const make = (libcurl: C.Libcurl): Effect.Effect<Curl, never, WaitFd | Sc
 
     const act = (fd: number, events: number): void => settle(libcurl.socketAction(multi, fd, events))
 
-    /** After each call of curl: takes out what is done, begins to wait for what was noted, and tells the fibers. */
+    /**
+     * After each call of curl: takes out what is done, begins to wait for what was noted, and tells the fibers. A wait
+     * begins a turn later: what is ready at once would go on, and call curl, before the map knows its fiber.
+     */
     const settle = (code: number): void => {
       if (code !== C.OK) removeAll(libcurl.multiError(code), code)
       for (let done; (done = libcurl.nextDone(multi)) !== undefined;) finish(done.easy, done.result)
-      // One by one: a wait that fails at once makes curl close other sockets, which are then no longer noted.
-      for (const [fd, wait] of noted) {
-        noted.delete(fd)
-        run(fd, wait)
-      }
+      for (const [fd, wait] of noted) run(fd, Effect.andThen(Effect.yieldNow, wait))
+      noted.clear()
       tell()
     }
 
