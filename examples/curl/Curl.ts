@@ -172,8 +172,10 @@ export const make = (libcurl: C.Libcurl): Effect.Effect<Curl, never, WaitFd | Sc
     return {
       get: (url, options = {}) =>
         Effect.callback<Response, CurlError>((resume) => {
+          const refuse = (problem: string) => resume(Effect.fail(new CurlError({ url, code: undefined, problem })))
           // Its memory is gone: another call would end the process.
-          if (closed) return resume(Effect.fail(new CurlError({ url, code: undefined, problem: "curl was closed" })))
+          if (closed) return refuse("curl was closed")
+          if (url.includes("\0")) return refuse("it has a NUL, where C would cut it")
           const easy = allocated(libcurl.easyInit())
           libcurl.setString(easy, C.CURLOPT_URL, url)
           libcurl.setString(easy, C.CURLOPT_NOPROXY, "*")

@@ -138,13 +138,14 @@ describe.skipIf(libcurl === undefined)("libcurl", () => {
     }).pipe(Effect.scoped, Effect.provide(Green.layer))
   )
 
-  it.live("errors are curl's, with the URL: refused, no such scheme, no such name", () =>
+  it.live("errors are curl's, with the URL: refused, no such scheme, no such name, cut short", () =>
     Effect.gen(function* () {
       const curl = yield* make
       for (const [url, code] of [
         ["http://127.0.0.1:1/", 7],
         ["nonsense://127.0.0.1/", 1],
-        ["http://there.is.invalid/", 6]
+        ["http://there.is.invalid/", 6],
+        ["http://127.0.0.1:1/\0", undefined]
       ] as const) {
         const error = yield* Effect.flip(curl.get(url))
         assert.deepInclude(error, { _tag: "CurlError", url, code })
