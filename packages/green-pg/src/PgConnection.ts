@@ -43,6 +43,13 @@ export interface PgConnectionOptions extends ConnectOptions {
   /** The types that values are read and sent as: `PgTypes.make()` unless said. Connections may share them. */
   readonly types?: PgTypes | undefined
   /**
+   * Whether the session is read only (`default_transaction_read_only`), so that the server refuses whatever writes.
+   * `false` unless said. Statements of different fibers that go out together then are one transaction to the server,
+   * which spares it half of its work; one that fails is run apart from the others. For pools of readers, and replicas:
+   * with `multiplex`, twice the throughput. Do not turn the setting off in the session.
+   */
+  readonly readOnly?: boolean | undefined
+  /**
    * Whether statements are kept on the server under a name, so that they are parsed and planned once. `true` unless
    * said. `false` for a pooler between that gives each transaction another session (pgbouncer before 1.21, or without
    * `max_prepared_statements`).

@@ -74,6 +74,9 @@ export class Call<A, B, E> extends Asked<QueryRequest> {
     const question = this.#question
     if (error === undefined) {
       this.#resume(Exit.succeed(question.onResult(this.#rows, this.#completion)))
+    } else if (error.reason._tag === "Aborted" && this.request.shares) {
+      // Another one that it shared a transaction with has failed; it was not run.
+      this.#next = this.#session.ask(question, this.#resume, this.#again)
     } else if (this.#again && this.#session.mayAskAgain(this.request, error, question.holder)) {
       this.#next = this.#session.ask(question, this.#resume, false)
     } else {

@@ -74,7 +74,7 @@ export class LiveConnection implements PgConnectionShape {
         return speakOn(libpq, connection, types, events, speaker)
       }
       const driver: Driver = yield* Effect.acquireRelease(
-        open(libpq, options, establish),
+        open(libpq, connectOptions(options), establish),
         (driver) => Effect.sync(() => driver.close()),
         { interruptible: true }
       )
@@ -101,6 +101,7 @@ export class LiveConnection implements PgConnectionShape {
       const session = new Session({
         pipeline,
         types,
+        readOnly: options.readOnly ?? false,
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
         cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
       })
@@ -223,6 +224,11 @@ export class LiveConnection implements PgConnectionShape {
     return options?.prepare ?? this.#shared.prepare
   }
 }
+
+const connectOptions = (options: PgConnectionOptions): PgConnectionOptions =>
+  options.readOnly === true
+    ? { ...options, startupParameters: { ...options.startupParameters, default_transaction_read_only: "on" } }
+    : options
 
 /** The driver of an established connection, which owns it from then on; and closes it when there can be none. */
 function* speakOn(

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly pipeline: Pipeline
   readonly types: PgTypes
   readonly statements: Statements
+  /** Whether no statement can write. */
+  readonly readOnly: boolean
   /** Asks the server to cancel what runs. It never fails, and is over when the server has been told. */
   readonly cancel: Effect.Effect<void>
 }
@@ -37,6 +39,7 @@ export class Session {
   readonly pipeline: Pipeline
   readonly types: PgTypes
   readonly statements: Statements
+  readonly #readOnly: boolean
   readonly #cancel: Effect.Effect<void>
   /** The requests on their way that nobody waits for, in order. */
   readonly #abandoned: Array<Asked> = []
@@ -44,7 +47,8 @@ export class Session {
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
 
-  constructor({ cancel, pipeline, statements, types }: SessionOptions) {
+  constructor({ cancel, pipeline, readOnly, statements, types }: SessionOptions) {
+    this.#readOnly = readOnly
     this.pipeline = pipeline
     this.driver = pipeline.driver
     this.types = types
@@ -128,6 +132,7 @@ export class Session {
       statement,
       shape: options.shape,
       chunk: options.chunk ?? 0,
+      shares: this.#readOnly && holder === undefined && options.sync === undefined && options.chunk === undefined,
       sync: options.sync ?? true
     }
   }
@@ -262,8 +267,8 @@ export class Session {
   }
 
   /**
-   * Whether the server has lost the statement, or its plan is no good any more, so that it is prepared once more. Not
-   * within a transaction, which the error has ended.
+   * Whether a statement that failed is asked for once more: one that the server has lost, or whose plan is no good any
+   * more, is prepared anew; not within a transaction, which the error has ended.
    */
   mayAskAgain({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
     if (statement === undefined || error.reason._tag !== "Server") return false
