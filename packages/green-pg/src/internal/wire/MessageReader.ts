@@ -4,15 +4,12 @@
  * For all messages but rows, which are many and are read in place (`rows`). What does not fit the message is a
  * `ProtocolViolation`.
  */
-import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { ServerMessage } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
+import { violation } from "./failures.ts"
 import type { Columns } from "./rows.ts"
 import { readTag } from "../commandTag.ts"
 import type { CopyStart, Notification } from "../Driver.ts"
-
-/** The server sent what the protocol does not allow. */
-export const violation = (problem: string): PgError =>
-  new PgError({ operation: "receive", reason: { _tag: "ProtocolViolation", problem } })
 
 export class MessageReader {
   #bytes: Buffer = Buffer.alloc(0)
