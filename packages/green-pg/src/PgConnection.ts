@@ -11,12 +11,12 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { FdIo, Wait, WaitFd } from "green-core"
 import type { ConnectOptions } from "./ConnectOptions.ts"
 import { LiveConnection } from "./internal/LiveConnection.ts"
@@ -182,7 +182,7 @@ export interface PgConnectionShape {
  *
  * @example
  * ```ts no-run
- * import * as Effect from "effect/Effect"
+ * import type * as Effect from "effect/Effect"
  * import { Green } from "green-core"
  * import { Libpq, PgConnection } from "green-pg"
  *

@@ -157,13 +157,13 @@ class LivePool implements PgPoolShape {
     return Effect.scoped(Effect.flatMap(this.get, f))
   }
 
-  get get(): Effect.Effect<PgConnectionShape, PgError, Scope.Scope> {
-    return Effect.flatMap(Pool.get(this.#pool), (connection) =>
+  readonly get: Effect.Effect<PgConnectionShape, PgError, Scope.Scope> = Effect.suspend(() =>
+    Effect.flatMap(Pool.get(this.#pool), (connection) =>
       this.#isGood(connection)
         ? Effect.succeed(connection)
         : Effect.andThen(Pool.invalidate(this.#pool, connection), this.get)
     )
-  }
+  )
 
   get reserve(): Effect.Effect<PgConnectionShape, PgError, Scope.Scope> {
     return Effect.flatMap(this.get, (connection) => {

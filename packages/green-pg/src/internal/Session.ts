@@ -190,16 +190,26 @@ export class Session {
           })
         )
       }
-      const isOpen = driver.transaction === "in transaction" || driver.transaction === "failed"
-      const rollback =
-        pipeline.failure === undefined && isOpen
-          ? this.perform(() => new Asked({ _tag: "Script", sql: "ROLLBACK" }), holder).pipe(
-              Effect.catch(() => Effect.sync(() => (this.retired = true)))
-            )
-          : Effect.void
+      // What was left to run, since others shared the connection, would keep the next holder waiting.
+      const left = this.#abandoned.at(-1)
       return Effect.andThen(
-        rollback,
-        Effect.sync(() => pipeline.release(holder))
+        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(left),
+        Effect.andThen(
+          this.#rollback(holder),
+          Effect.sync(() => pipeline.release(holder))
+        )
+      )
+    })
+  }
+
+  #rollback(holder: Holder): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { transaction } = this.driver
+      if (this.pipeline.failure !== undefined) return Effect.void
+      if (transaction !== "in transaction" && transaction !== "failed") return Effect.void
+      return this.perform(() => new Asked({ _tag: "Script", sql: "ROLLBACK" }), holder).pipe(
+        Effect.catch(() => Effect.sync(() => (this.retired = true))),
+        Effect.asVoid
       )
     })
   }
