@@ -13,13 +13,13 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
+import { Scheduler } from "effect/Scheduler"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Fd from "./Fd.ts"
 import * as Handler from "./Handler.ts"
 import { WaitFd } from "./WaitFd.ts"
-import type { WaitFdRequest } from "./WaitFdHandler.ts"
+import type { WaitFdHandler, WaitFdRequest } from "./WaitFdHandler.ts"
 
 /**
  * A protocol that gives an `A`. It yields requests and is sent the readiness of each; a wait that fails is thrown into
@@ -91,11 +91,57 @@ export function run<A>(
   const failure = options === undefined ? failureOf : (thrown: unknown) => Exit.fail(options.catch(thrown))
   return Effect.withFiber<A, unknown, WaitFd>((fiber) =>
     Effect.callback<A, unknown>((resume) => {
-      const stepper = new Stepper(protocol, fiber, failure, resume)
+      const { context } = fiber
+      const stepper = new Stepper(protocol, Context.getUnsafe(context, WaitFd), context, failure, resume, {
+        enter: AsyncLocalStorage.snapshot(),
+        schedule: (task) => fiber.currentDispatcher.scheduleTask(task, 0)
+      })
       stepper.start()
-      return stepper.stop
+      return Effect.callback<void>((stopped) =>
+        stepper.stop((exit) =>
+          stopped(
+            Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+              ? Exit.die(Cause.squash(exit.cause))
+              : Exit.void
+          )
+        )
+      )
     })
   )
+}
+
+/**
+ * Starts a protocol that belongs to no fiber, as a connection that serves many fibers needs one. It runs to its first
+ * wait within the call; `onExit` is called once, when it is over, perhaps within the call. The steps run in whatever
+ * asynchronous context the handler resumes in. `context` is what the handler sees as that of the caller.
+ *
+ * The result stops it, as an interruption does: the wait is withdrawn, the `finally` blocks run and what they wait for
+ * is waited for, and the exit is an interruption, or the defect that they threw. Harmless when it is over.
+ *
+ * The exit fails with the `FdError` that the protocol lets escape; anything else that it throws is a defect.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const start = <A>(
+  protocol: () => Protocol<A>,
+  handler: WaitFdHandler,
+  context: Context.Context<never>,
+  onExit: (exit: Exit.Exit<A, Fd.FdError>) => void
+): (() => void) => {
+  let over = false
+  const finish = (exit: Exit.Exit<A, Fd.FdError>): void => {
+    over = true
+    onExit(exit)
+  }
+  const stepper = new Stepper(protocol, handler, context, failureOf, finish, {
+    enter: undefined,
+    schedule: (task) => Context.get(context, Scheduler).makeDispatcher().scheduleTask(task, 0)
+  })
+  stepper.start()
+  return () => {
+    if (!over) stepper.stop(finish)
+  }
 }
 
 const failureOf = (thrown: unknown): Exit.Exit<never, Fd.FdError> =>
@@ -106,53 +152,57 @@ const mostStepsAtOnce = 1024
 
 type Move = "start" | "return" | Exit.Exit<Fd.Readiness, Fd.FdError>
 
-class Stepper<A> {
-  readonly #fiber: Fiber.Fiber<unknown, unknown>
-  /** The fiber's own changes as it goes on; the steps see the one in which the protocol was run. */
+/** Where the steps run: in which asynchronous context, and who calls when others had their turn. */
+interface Place {
+  readonly enter: (<A>(step: () => A) => A) | undefined
+  readonly schedule: (task: () => void) => void
+}
+
+class Stepper<A, E> {
+  /** A fiber's own changes as it goes on; the steps see the one in which the protocol was run. */
   readonly #context: Context.Context<never>
-  readonly #handler: WaitFd["Service"]
-  readonly #failure: (thrown: unknown) => Exit.Exit<never, unknown>
-  readonly #inContextOfCaller = AsyncLocalStorage.snapshot()
+  readonly #handler: WaitFdHandler
+  readonly #failure: (thrown: unknown) => Exit.Exit<never, E>
+  readonly #place: Place
   readonly #protocol: () => Protocol<A>
   #generator: Protocol<A> | undefined
-  #resume: (exit: Exit.Exit<A, unknown>) => void
+  #resume: (exit: Exit.Exit<A, E>) => void
   #withdraw: Handler.Withdraw = Handler.nothingToWithdraw
   #stepping = false
   #interrupted = false
 
   constructor(
     protocol: () => Protocol<A>,
-    fiber: Fiber.Fiber<unknown, unknown>,
-    failure: (thrown: unknown) => Exit.Exit<never, unknown>,
-    resume: (exit: Exit.Exit<A, unknown>) => void
+    handler: WaitFdHandler,
+    context: Context.Context<never>,
+    failure: (thrown: unknown) => Exit.Exit<never, E>,
+    resume: (exit: Exit.Exit<A, E>) => void,
+    place: Place
   ) {
     this.#protocol = protocol
-    this.#fiber = fiber
-    this.#context = fiber.context
-    this.#handler = Context.getUnsafe(fiber.context, WaitFd)
+    this.#handler = handler
+    this.#context = context
     this.#failure = failure
     this.#resume = resume
+    this.#place = place
   }
 
   start(): void {
     this.#advance("start")
   }
 
-  /** Performed when the fiber is interrupted. */
-  readonly stop: Effect.Effect<void> = Effect.callback<void>((stopped) => {
+  /** Stops it; `stopped` gets the exit that `resume` would have got. */
+  stop(stopped: (exit: Exit.Exit<A, E>) => void): void {
     this.#interrupted = true
-    this.#resume = (exit) =>
-      stopped(
-        Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Exit.die(Cause.squash(exit.cause)) : Exit.void
-      )
+    this.#resume = stopped
     this.#withdraw()
     // A protocol that interrupts its own fiber is in the middle of a step, which goes on to stop.
     if (!this.#stepping) this.#advance("return")
-  })
+  }
 
   #advance(move: Move): void {
     this.#stepping = true
-    let exit: Exit.Exit<A, unknown> | undefined
+    let exit: Exit.Exit<A, E> | undefined
     try {
       exit = this.#steps(move)
     } catch (thrown) {
@@ -164,7 +214,7 @@ class Stepper<A> {
   }
 
   /** Steps until the protocol is over, or has to wait. */
-  #steps(first: Move): Exit.Exit<A, unknown> | undefined {
+  #steps(first: Move): Exit.Exit<A, E> | undefined {
     let move: Move | undefined = first
     for (let steps = 1; move !== undefined; steps++) {
       if (steps > mostStepsAtOnce) return this.#later(move)
@@ -173,7 +223,7 @@ class Stepper<A> {
       if (move === "return") {
         const generator: Generator<WaitFdRequest, unknown, Fd.Readiness> | undefined = this.#generator
         const result = generator?.return(undefined)
-        if (result === undefined || result.done === true) return Exit.interrupt(this.#fiber.id)
+        if (result === undefined || result.done === true) return Exit.interrupt()
         request = result.value
       } else {
         const result = this.#step(move)
@@ -202,7 +252,7 @@ class Stepper<A> {
           answer = exit
         } else {
           this.#withdraw = Handler.nothingToWithdraw
-          this.#inContextOfCaller(() => this.#advance(exit))
+          this.#goOn(exit)
         }
       },
       this.#context
@@ -217,8 +267,14 @@ class Stepper<A> {
     this.#withdraw = () => {
       withdrawn = true
     }
-    this.#fiber.currentDispatcher.scheduleTask(() => {
-      if (!withdrawn) this.#inContextOfCaller(() => this.#advance(move))
-    }, 0)
+    this.#place.schedule(() => {
+      if (!withdrawn) this.#goOn(move)
+    })
+  }
+
+  #goOn(move: Move): void {
+    const { enter } = this.#place
+    if (enter === undefined) this.#advance(move)
+    else enter(() => this.#advance(move))
   }
 }

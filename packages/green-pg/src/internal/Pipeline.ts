@@ -1,0 +1,375 @@
+/**
+ * The pipeline of one connection: requests go out in the order in which they were submitted, answers come back in that
+ * order, and there is one wait for the socket, however many wait for answers.
+ *
+ * The conversation with the server is a protocol that belongs to no fiber: it is started when there is something to say,
+ * and ends when everything is answered. So an operation costs its fiber one resumption, and whoever is resumed within
+ * `deliver` and asks again is sent with the others, in one write.
+ *
+ * Somebody may hold the connection (`hold`): requests of others wait until it is released.
+ *
+ * Called by `PgConnection` only.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import { FdError, Protocol, type WaitFdHandler } from "green-core"
+import { PgError } from "../PgError.ts"
+import type { Driver, Exchange } from "./Driver.ts"
+
+/** Who holds the connection, or wants to. */
+export interface Holder {
+  /** Called once, when the connection is this holder's, or with why it never will be. */
+  readonly onHeld: (failure: PgError | undefined) => void
+}
+
+type Queued = Exchange | Holder
+
+const isHolder = (queued: Queued): queued is Holder => "onHeld" in queued
+
+export class Pipeline {
+  readonly driver: Driver
+  readonly #handler: WaitFdHandler
+  readonly #context: Context.Context<never>
+  /** What waits to be sent; with a holder, what waits for the holder. */
+  #queue: Array<Queued> = []
+  #holder: Holder | undefined
+  /** What the holder has submitted and is not sent yet. */
+  #held: Array<Exchange> = []
+  /** Whether nothing may be sent, since a cancel request is on its way. */
+  #stopped = false
+  /** How many want to hear from the server although nothing is asked. */
+  #listeners = 0
+  #conversing = false
+  /** Within the steps of the conversation: what is submitted there is sent at the end of the step. */
+  #stepping = false
+  #writing = false
+  #scheduled = false
+  #onWritten: Array<() => void> = []
+  /** Whether the last that was sent is a script, … */
+  #script = false
+  /** … or needs a Sync behind it. */
+  #unsynced = false
+  #stopConversation: () => void = () => {}
+  #stopWriting: () => void = () => {}
+  #failure: PgError | undefined
+  readonly #onLost: (error: PgError) => void
+
+  constructor(
+    driver: Driver,
+    handler: WaitFdHandler,
+    context: Context.Context<never>,
+    onLost: (error: PgError) => void
+  ) {
+    this.driver = driver
+    this.#handler = handler
+    this.#context = context
+    this.#onLost = onLost
+  }
+
+  /** Why nothing can be asked any more. */
+  get failure(): PgError | undefined {
+    return this.#failure
+  }
+
+  /**
+   * Puts a request in. `schedule` runs a task when others had their turn: requests of one turn go out together.
+   */
+  submit(exchange: Exchange, holder: Holder | undefined, schedule: (task: () => void) => void): void {
+    if (this.#failure !== undefined) {
+      exchange.onError(this.#failure)
+      exchange.onEnd()
+      return
+    }
+    if (holder === undefined) this.#queue.push(exchange)
+    else this.#held.push(exchange)
+    if (this.#stepping) return
+    if (!this.#conversing) {
+      this.#converse()
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      schedule(() => {
+        this.#scheduled = false
+        this.#write()
+      })
+    }
+  }
+
+  /** Puts a request in that goes out with the next that is submitted. */
+  precede(exchange: Exchange, holder: Holder | undefined): void {
+    if (this.#failure !== undefined) return
+    if (holder === undefined) this.#queue.push(exchange)
+    else this.#held.push(exchange)
+  }
+
+  /** Whether the connection is this holder's by now. */
+  isHeldBy(holder: Holder): boolean {
+    return this.#holder === holder
+  }
+
+  /** Takes a request back that was not sent; false when it was. */
+  withdraw(exchange: Exchange): boolean {
+    return remove(this.#queue, exchange) || remove(this.#held, exchange)
+  }
+
+  /** Asks for the connection; `onHeld` is called when everything that was asked before is answered. */
+  hold(holder: Holder): void {
+    if (this.#failure !== undefined) {
+      holder.onHeld(this.#failure)
+      return
+    }
+    this.#queue.push(holder)
+    this.#admit()
+  }
+
+  /** Gives the connection back, or takes the wish for it back. */
+  release(holder: Holder): void {
+    if (this.#holder !== holder) {
+      remove(this.#queue, holder)
+      return
+    }
+    this.#holder = undefined
+    this.#admit()
+    if (!this.#conversing && this.#queue.length > 0) this.#converse()
+  }
+
+  /** Reads what the server says by itself, until the result is called. */
+  listen(): () => void {
+    this.#listeners++
+    if (!this.#conversing) this.#converse()
+    let listening = true
+    return () => {
+      if (!listening) return
+      listening = false
+      if (--this.#listeners === 0 && this.driver.outstanding === 0) this.#stopConversation()
+    }
+  }
+
+  /** Sends nothing until `go`. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  go(): void {
+    this.#stopped = false
+    if (!this.#conversing) this.#converse()
+    else this.#write()
+  }
+
+  /** To be called when an exchange is paused no more. */
+  unpaused(): void {
+    if (!this.#conversing && !this.#stepping && this.#failure === undefined) this.#converse()
+  }
+
+  /** Writes what is in the output; `onWritten` is called when all of it is, or the connection is lost. */
+  write(onWritten: () => void): void {
+    this.#onWritten.push(onWritten)
+    this.#write()
+  }
+
+  /** Takes what the server has said while nothing was asked, without waiting: such as that it has gone. */
+  probe(): void {
+    if (this.#conversing || this.#stepping || this.#failure !== undefined || this.driver.outstanding > 0) return
+    const lost = this.driver.receive()
+    if (lost === undefined) this.driver.deliver()
+    else this.lose(lost)
+  }
+
+  /** Ends everything with this error, and the connection. */
+  lose(error: PgError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.#stopConversation()
+    this.#stopWriting()
+    this.driver.fail(error)
+    const queued = [...this.#held, ...this.#queue]
+    this.#held = []
+    this.#queue = []
+    for (const each of queued) {
+      if (isHolder(each)) {
+        each.onHeld(error)
+      } else {
+        each.onError(error)
+        each.onEnd()
+      }
+    }
+    this.#written()
+    this.#onLost(error)
+  }
+
+  #converse(): void {
+    if (this.#failure !== undefined) return
+    this.#conversing = true
+    let over = false
+    const stop = Protocol.start(
+      () => this.#conversation(),
+      this.#handler,
+      this.#context,
+      (exit) => {
+        over = true
+        this.#conversing = false
+        if (Exit.isFailure(exit)) this.#ended(exit.cause)
+      }
+    )
+    this.#stopConversation = () => {
+      if (!over && !this.#stepping) stop()
+    }
+  }
+
+  *#conversation(): Protocol.Protocol<void> {
+    const { driver } = this
+    try {
+      for (;;) {
+        this.#stepping = true
+        driver.deliver()
+        this.#send()
+        if (this.#failure !== undefined) return
+        this.#flush()
+        if (driver.outstanding === 0 ? this.#listeners === 0 : driver.paused) return
+        this.#stepping = false
+        yield { fd: driver.socket, interest: "read", exclusive: false }
+        this.#stepping = true
+        const lost = driver.receive()
+        if (lost !== undefined) {
+          driver.deliver()
+          this.lose(lost)
+          return
+        }
+      }
+    } finally {
+      this.#stepping = false
+    }
+  }
+
+  /** Sends what may be sent by now. */
+  #send(): void {
+    const { driver } = this
+    while (!this.#stopped) {
+      const queue = this.#holder === undefined ? this.#queue : this.#held
+      const next = queue[0]
+      if (next === undefined) return
+      if (isHolder(next)) {
+        if (!this.#admit()) return
+        continue
+      }
+      if (driver.outstanding === 0) this.#script = false
+      else if (this.#script || next.request._tag === "Script") return
+      queue.shift()
+      try {
+        driver.send(next)
+        this.#script = next.request._tag === "Script"
+        this.#unsynced = next.request._tag === "Close" || (next.request._tag === "Query" && !next.request.sync)
+      } catch (thrown) {
+        const error = errorOf(thrown)
+        next.onError(error)
+        next.onEnd()
+        if (error.reason._tag !== "InvalidInput") {
+          this.lose(error)
+          return
+        }
+        // What was sent before it counted on its Sync.
+        if (this.#unsynced) driver.send(new Sync())
+      }
+    }
+  }
+
+  /** Gives the connection to the next in the queue, if it wants to hold it and everything before is answered. */
+  #admit(): boolean {
+    const next = this.#queue[0]
+    if (this.#holder !== undefined || next === undefined || !isHolder(next) || this.driver.outstanding > 0) return false
+    this.#queue.shift()
+    this.#holder = next
+    next.onHeld(undefined)
+    return true
+  }
+
+  #write(): void {
+    if (this.#failure !== undefined) return
+    this.#send()
+    this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#failure !== undefined) return
+    if (this.driver.flush()) {
+      this.#written()
+      return
+    }
+    this.#writing = true
+    let over = false
+    const stop = Protocol.start(
+      () => writing(this.driver),
+      this.#handler,
+      this.#context,
+      (exit) => {
+        over = true
+        this.#writing = false
+        if (Exit.isFailure(exit)) this.#ended(exit.cause)
+        else this.#written()
+      }
+    )
+    this.#stopWriting = () => {
+      if (!over) stop()
+    }
+  }
+
+  #written(): void {
+    if (this.#onWritten.length === 0) return
+    const waiting = this.#onWritten
+    this.#onWritten = []
+    for (const each of waiting) each()
+  }
+
+  #ended(cause: Cause.Cause<unknown>): void {
+    if (!Cause.hasInterruptsOnly(cause)) this.lose(errorOf(Cause.squash(cause)))
+  }
+}
+
+/** An empty query, for its Sync. */
+class Sync implements Exchange {
+  readonly request: Exchange["request"] = {
+    _tag: "Query",
+    sql: "",
+    parameters: [],
+    statement: undefined,
+    shape: "values",
+    chunk: 0,
+    sync: true
+  }
+  readonly paused = false
+  onRows(): void {}
+  onCopy(): void {}
+  onCopyData(): void {}
+  onComplete(): void {}
+  onError(): void {}
+  onEnd(): void {}
+}
+
+function* writing(driver: Driver): Protocol.Protocol<void> {
+  while (!driver.flush()) yield { fd: driver.socket, interest: "write", exclusive: false }
+}
+
+const remove = <A>(queue: Array<A>, item: A): boolean => {
+  const at = queue.indexOf(item)
+  if (at < 0) return false
+  queue.splice(at, 1)
+  return true
+}
+
+/** What ended the conversation, as an error. A defect of ours is one of the connection, whose state nobody knows then. */
+const errorOf = (thrown: unknown): PgError => {
+  if (thrown instanceof PgError) return thrown
+  if (thrown instanceof FdError) {
+    return new PgError({
+      operation: "query",
+      reason:
+        thrown.reason._tag === "Closing"
+          ? { _tag: "Closed", problem: "the connection was closed" }
+          : { _tag: "Wait", error: thrown }
+    })
+  }
+  return new PgError({
+    operation: "query",
+    reason: { _tag: "ConnectionLost", problem: thrown instanceof Error ? thrown.message : String(thrown) }
+  })
+}

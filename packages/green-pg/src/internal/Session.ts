@@ -1,0 +1,309 @@
+/**
+ * A session with the server: what can be asked on an established connection, as Effects.
+ *
+ * Every request goes through the pipeline; the fiber that asks is resumed once, with the whole answer. Who is interrupted
+ * leaves the connection in a known state: what was not sent is taken back; what runs is cancelled on the server and
+ * drained; when others share the connection it is left to run and its answer is dropped, since a cancel request could
+ * meet theirs. What cannot be brought into a known state is closed.
+ *
+ * Called by `PgConnection`.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { PgError } from "../PgError.ts"
+import type { PgResult } from "../PgResult.ts"
+import type { PgTypes } from "../PgTypes.ts"
+import { checkText, inputError, invalidInput } from "./input.ts"
+import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
+import { Asked, Query } from "./exchanges.ts"
+import type { Holder, Pipeline } from "./Pipeline.ts"
+import type { Statements } from "./Statements.ts"
+
+/** How long the server may take to end what was cancelled before the connection is given up. */
+const drainTime = "5 seconds"
+
+export interface SessionOptions {
+  readonly pipeline: Pipeline
+  readonly types: PgTypes
+  readonly statements: Statements
+  /** Asks the server to cancel what runs. It never fails, and is over when the server has been told. */
+  readonly cancel: Effect.Effect<void>
+}
+
+export class Session {
+  readonly driver: Driver
+  readonly pipeline: Pipeline
+  readonly types: PgTypes
+  readonly statements: Statements
+  readonly #cancel: Effect.Effect<void>
+  /** The requests on their way that nobody waits for, in order. */
+  readonly #abandoned: Array<Asked> = []
+  #cancelling = false
+  /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
+  retired = false
+
+  constructor({ cancel, pipeline, statements, types }: SessionOptions) {
+    this.pipeline = pipeline
+    this.driver = pipeline.driver
+    this.types = types
+    this.statements = statements
+    this.#cancel = cancel
+  }
+
+  /** Whether it is open, and in a state that is known. A server that has gone is noticed now. */
+  isUsable(): boolean {
+    if (this.retired) return false
+    this.pipeline.probe()
+    return this.pipeline.failure === undefined
+  }
+
+  /** One statement, with all its rows. */
+  query<A>(
+    sql: string,
+    values: ReadonlyArray<unknown>,
+    shape: RowShape,
+    prepare: boolean,
+    holder: Holder | undefined
+  ): Effect.Effect<PgResult<A>, PgError> {
+    return Effect.callback<PgResult<A>, PgError>((resume) => {
+      let again = true
+      let asked: Query<A, QueryRequest> | undefined
+      const ask = (): void => {
+        try {
+          asked = new Query(this.request(sql, values, { shape, prepare }, holder))
+        } catch (thrown) {
+          resume(Exit.fail(inputError("query", thrown)))
+          return
+        }
+        asked.whenEnded = ended
+        this.submit(asked, holder)
+      }
+      const ended = (): void => {
+        const error = asked?.error
+        if (asked === undefined) return
+        if (error === undefined) {
+          resume(Exit.succeed(asked.result))
+        } else if (again && this.isStale(asked.request, error, holder)) {
+          again = false
+          ask()
+        } else {
+          resume(Exit.fail(error))
+        }
+      }
+      ask()
+      return Effect.suspend(() => (asked === undefined ? Effect.void : this.interrupt(asked)))
+    })
+  }
+
+  /** Submits an exchange and waits for its end; interruption ends it. Fails with its error. */
+  perform<A extends Asked>(make: () => A, holder: Holder | undefined): Effect.Effect<A, PgError> {
+    return Effect.callback<A, PgError>((resume) => {
+      let asked: A
+      try {
+        asked = make()
+      } catch (thrown) {
+        resume(Exit.fail(inputError("query", thrown)))
+        return
+      }
+      asked.whenEnded = () => resume(asked.error === undefined ? Exit.succeed(asked) : Exit.fail(asked.error))
+      this.submit(asked, holder)
+      return this.interrupt(asked)
+    })
+  }
+
+  /** A request for a statement. Throws the error of what cannot be sent. */
+  request(
+    sql: string,
+    values: ReadonlyArray<unknown>,
+    options: { readonly shape: RowShape; readonly prepare: boolean; readonly chunk?: number; readonly sync?: boolean },
+    holder: Holder | undefined
+  ): QueryRequest {
+    const parameters = values.map((value, index) => this.types.parameter(value, index))
+    const statement = options.prepare ? this.statements.get(sql, parameters) : undefined
+    if (statement?.state !== "ready") {
+      checkText("query", "the SQL text", sql)
+      refuseCopy(sql)
+      const surplus = this.statements.surplus()
+      if (surplus !== undefined) this.pipeline.precede(new Asked({ _tag: "Close", statement: surplus }), holder)
+    }
+    return {
+      _tag: "Query",
+      sql,
+      parameters,
+      statement,
+      shape: options.shape,
+      chunk: options.chunk ?? 0,
+      sync: options.sync ?? true
+    }
+  }
+
+  submit(asked: Asked, holder: Holder | undefined): void {
+    this.pipeline.submit(asked, holder, schedule)
+  }
+
+  /** Ends an exchange that nobody waits for any more. */
+  interrupt(asked: Asked): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (asked.ended || this.pipeline.withdraw(asked)) return Effect.void
+      asked.abandon()
+      this.#abandoned.push(asked)
+      asked.whenEnded = () => void this.#abandoned.splice(this.#abandoned.indexOf(asked), 1)
+      this.pipeline.unpaused()
+      return asked.ended || this.#isShared ? Effect.void : this.#drain(asked)
+    })
+  }
+
+  /** The connection for this scope alone, when everything that was asked before is answered. */
+  get hold(): Effect.Effect<Holder, PgError, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) => {
+      let hear: (failure: PgError | undefined) => void = () => {}
+      let answer: Exit.Exit<void, PgError> | undefined
+      const holder: Holder = {
+        onHeld: (failure) => {
+          answer = failure === undefined ? Exit.void : Exit.fail(failure)
+          hear(failure)
+        }
+      }
+      const held = Effect.callback<void, PgError>((resume) => {
+        hear = () => {
+          if (answer !== undefined) resume(answer)
+        }
+        this.pipeline.hold(holder)
+      })
+      return Effect.addFinalizer(() => this.#release(holder)).pipe(Effect.andThen(restore(held)), Effect.as(holder))
+    })
+  }
+
+  /** What a transaction has left is rolled back; what is still on its way is nobody's, and ends the connection. */
+  #release(holder: Holder): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.pipeline.isHeldBy(holder)) {
+        this.pipeline.release(holder)
+        return Effect.void
+      }
+      const { driver, pipeline } = this
+      if (pipeline.failure === undefined && driver.outstanding > this.#abandoned.length) {
+        pipeline.lose(
+          new PgError({
+            operation: "release",
+            reason: { _tag: "Closed", problem: "it was released while a statement was on its way on it" }
+          })
+        )
+      }
+      const isOpen = driver.transaction === "in transaction" || driver.transaction === "failed"
+      const rollback =
+        pipeline.failure === undefined && isOpen
+          ? this.query("ROLLBACK", [], "objects", false, holder).pipe(
+              Effect.catch(() => Effect.sync(() => (this.retired = true)))
+            )
+          : Effect.void
+      return Effect.andThen(
+        rollback,
+        Effect.sync(() => pipeline.release(holder))
+      )
+    })
+  }
+
+  /** Whether something is on its way for which somebody waits. */
+  get #isShared(): boolean {
+    return this.driver.outstanding > this.#abandoned.length
+  }
+
+  /** Cancels everything on its way, which nobody waits for, and waits for the end of this. */
+  #drain(asked: Asked): Effect.Effect<void> {
+    return this.#bounded(asked, this.#cancelling ? ended(asked) : this.#cancelAll)
+  }
+
+  /** Waits for the end of an exchange that the server has been told to end. */
+  awaitEnd(asked: Asked): Effect.Effect<void> {
+    return this.#bounded(asked, ended(asked))
+  }
+
+  /** The connection is given up when the server takes too long. */
+  #bounded(asked: Asked, ending: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.flatMap(Effect.timeoutOption(ending, drainTime), () =>
+      Effect.sync(() => {
+        if (asked.ended) return
+        this.pipeline.lose(
+          new PgError({
+            operation: "cancel",
+            reason: {
+              _tag: "ConnectionLost",
+              problem: `the server did not end a cancelled statement within ${drainTime}`
+            }
+          })
+        )
+      })
+    )
+  }
+
+  /** Each request has a Sync of its own: what comes behind a cancelled one runs, and is cancelled in its turn. */
+  get #cancelAll(): Effect.Effect<void> {
+    const next: Effect.Effect<void> = Effect.suspend(() => {
+      const [first] = this.#abandoned
+      if (first === undefined) return Effect.void
+      // The request is waited for also when the statement has ended: it must not meet what comes next.
+      return this.#cancel.pipe(
+        Effect.andThen(ended(first)),
+        Effect.andThen(
+          Effect.suspend(() => {
+            if (!first.canceled) this.retired = true
+            return next
+          })
+        )
+      )
+    })
+    return Effect.suspend(() => {
+      this.#cancelling = true
+      this.pipeline.stop()
+      return Effect.ensuring(
+        next,
+        Effect.sync(() => {
+          this.#cancelling = false
+          this.pipeline.go()
+        })
+      )
+    })
+  }
+
+  /**
+   * Whether the server has lost the statement, or its plan is no good any more, so that it is prepared once more. Not
+   * within a transaction, which the error has ended.
+   */
+  isStale({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
+    if (statement === undefined || error.reason._tag !== "Server") return false
+    const { code, routine } = error.reason.message
+    if (code !== "26000" && !(code === "0A000" && routine === "RevalidateCachedQuery")) return false
+    this.statements.forget(statement)
+    return holder === undefined || this.driver.transaction === "idle"
+  }
+}
+
+const schedule = (task: () => void): void => {
+  const fiber = Fiber.getCurrent()
+  if (fiber === undefined) setImmediate(task)
+  else fiber.currentDispatcher.scheduleTask(task, 0)
+}
+
+/** When the exchange has ended. */
+const ended = (asked: Asked): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (asked.ended) {
+      resume(Exit.void)
+      return
+    }
+    const { whenEnded } = asked
+    asked.whenEnded = () => {
+      whenEnded()
+      resume(Exit.void)
+    }
+  })
+
+/** A COPY by the extended protocol would end the connection: libpq takes it for a mistake. */
+const refuseCopy = (sql: string): void => {
+  if (/^\s*copy\b/i.test(sql) && /\b(stdin|stdout)\b/i.test(sql)) {
+    throw invalidInput("query", "the statement", "copies data from or to the client; use copyIn or copyOut")
+  }
+}

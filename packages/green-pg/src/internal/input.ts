@@ -1,0 +1,26 @@
+/**
+ * What may be sent: checks that both drivers make before anything is in the output. C ends a text at its first NUL, so a
+ * text with one would be cut there without a word.
+ */
+import { PgError } from "../PgError.ts"
+
+/** The error of something that cannot be sent; `subject` names it as the user knows it. */
+export const invalidInput = (operation: string, subject: string, problem: string): PgError =>
+  new PgError({ operation, reason: { _tag: "InvalidInput", subject, problem } })
+
+/** Throws when the text has a NUL in it. */
+export const checkText = (operation: string, subject: string, text: string): void => {
+  const at = text.indexOf("\0")
+  if (at >= 0) {
+    throw invalidInput(operation, subject, `has a NUL at index ${at}; PostgreSQL's texts cannot hold one: remove it`)
+  }
+}
+
+/** What Bind can count. */
+export const mostParameters = 65535
+
+/** The error of what was thrown while a request was made. */
+export const inputError = (operation: string, thrown: unknown): PgError =>
+  thrown instanceof PgError
+    ? thrown
+    : invalidInput(operation, "a parameter", thrown instanceof Error ? thrown.message : String(thrown))

@@ -1,0 +1,393 @@
+/**
+ * The driver that calls libpq for everything. It is in the library's pipeline mode whenever statements with parameters
+ * are on their way, and out of it for scripts and COPY, which that mode does not know.
+ */
+import * as Libpq from "../../Libpq.ts"
+import type { Handle, LibpqFunctions } from "../../Libpq.ts"
+import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { Field, PgTypes } from "../../PgTypes.ts"
+import type { CloseRequest, Driver, DriverEvents, Exchange, QueryRequest, TransactionStatus } from "../Driver.ts"
+import { checkText } from "../input.ts"
+import { Parameters } from "./Parameters.ts"
+import { Results } from "./Results.ts"
+
+/** Which of the results of a request comes next. */
+type Stage = "prepare" | "query" | "sync" | "close" | "script" | "copy out" | "copy in"
+
+/** A request that was sent. */
+interface Flight {
+  readonly exchange: Exchange
+  stage: Stage
+  /** The columns of the rows that come in chunks. */
+  fields: ReadonlyArray<Field> | undefined
+  /** Rows that came one by one, since this libpq knows no chunks. */
+  rows: Array<unknown>
+  failed: boolean
+}
+
+const transactions: ReadonlyArray<TransactionStatus> = ["idle", "active", "in transaction", "failed", "unknown"]
+
+export class LibpqDriver implements Driver {
+  readonly name = "libpq"
+  readonly processId: number
+  readonly closesStatements: boolean
+  readonly #libpq: LibpqFunctions
+  /** 0 once it is closed, with which the library's functions do nothing. */
+  #connection: Handle
+  readonly #parameters: Parameters
+  readonly #results: Results
+  readonly #events: DriverEvents
+  /** What was sent, from `#head` on; what is before it is over. */
+  #flights: Array<Flight> = []
+  #head = 0
+  #pipelining = false
+  /** The last thing that the server said before it closed the connection. */
+  #fatal: ServerMessage | undefined
+
+  constructor(libpq: LibpqFunctions, connection: Handle, types: PgTypes, events: DriverEvents) {
+    this.#libpq = libpq
+    this.#connection = connection
+    this.#parameters = new Parameters(types)
+    this.#results = new Results(libpq, types)
+    this.#events = events
+    this.processId = libpq.PQbackendPID(connection)
+    this.closesStatements = libpq.PQsendClosePrepared !== undefined
+    libpq.PQsetnonblocking(connection, 1)
+    libpq.setNoticeReceiver(connection, (result) => {
+      const message = this.#results.message(result)
+      if (isFatal(message)) this.#fatal = message
+      else events.onNotice(message)
+    })
+  }
+
+  get socket(): number {
+    return this.#libpq.PQsocket(this.#connection)
+  }
+
+  get outstanding(): number {
+    return this.#flights.length - this.#head
+  }
+
+  get paused(): boolean {
+    return this.#flights[this.#head]?.exchange.paused ?? false
+  }
+
+  get transaction(): TransactionStatus {
+    return transactions[this.#libpq.PQtransactionStatus(this.#connection)] ?? "unknown"
+  }
+
+  parameterStatus(name: string): string | undefined {
+    return this.#libpq.PQparameterStatus(this.#connection, name) ?? undefined
+  }
+
+  send(exchange: Exchange): void {
+    const { request } = exchange
+    let stage: Stage
+    switch (request._tag) {
+      case "Query":
+        stage = this.#sendQuery(request)
+        break
+      case "Script":
+        checkText("query", "the SQL text", request.sql)
+        this.#pipeline(false)
+        this.#sent(this.#libpq.PQsendQuery(this.#connection, request.sql))
+        stage = "script"
+        break
+      case "Close":
+        this.#sendClose(request)
+        stage = "close"
+    }
+    this.#flights.push({ exchange, stage, fields: undefined, rows: [], failed: false })
+    if (this.outstanding === 1) this.#begin()
+  }
+
+  flush(): boolean {
+    // A failure shows when the socket is read.
+    return this.#libpq.PQflush(this.#connection) !== 1
+  }
+
+  receive(): PgError | undefined {
+    return this.#libpq.PQconsumeInput(this.#connection) === 1 ? undefined : this.#lost()
+  }
+
+  deliver(): void {
+    const libpq = this.#libpq
+    for (let flight = this.#flights[this.#head]; flight !== undefined; flight = this.#flights[this.#head]) {
+      const connection = this.#connection
+      if (connection === 0 || flight.exchange.paused) break
+      if (flight.stage === "copy in" || libpq.PQisBusy(connection) === 1) break
+      if (flight.stage === "copy out") {
+        if (!this.#copyOut(flight)) break
+        continue
+      }
+      const result = libpq.PQgetResult(connection)
+      if (result === 0) {
+        this.#next(flight)
+        continue
+      }
+      try {
+        this.#take(flight, result)
+      } finally {
+        libpq.PQclear(result)
+      }
+    }
+    this.#notifications()
+  }
+
+  copyData(bytes: Uint8Array): boolean {
+    const answer = this.#libpq.PQputCopyData(this.#connection, bytes, bytes.byteLength)
+    if (answer < 0) throw this.#lost()
+    return answer === 1
+  }
+
+  copyEnd(failure: string | undefined): boolean {
+    const answer = this.#libpq.PQputCopyEnd(this.#connection, failure ?? null)
+    if (answer < 0) throw this.#lost()
+    const flight = this.#flights[this.#head]
+    if (answer === 1 && flight !== undefined) flight.stage = "script"
+    return answer === 1
+  }
+
+  fail(error: PgError): void {
+    const flights = this.#flights.slice(this.#head)
+    this.#flights = []
+    this.#head = 0
+    for (const flight of flights) {
+      this.#fail(flight, error)
+      flight.exchange.onEnd()
+    }
+  }
+
+  close(): void {
+    const connection = this.#connection
+    if (connection === 0) return
+    this.#connection = 0
+    this.#libpq.PQfinish(connection)
+    this.#libpq.setNoticeReceiver(connection, undefined)
+  }
+
+  #sendQuery(request: QueryRequest): Stage {
+    const libpq = this.#libpq
+    const { statement, sql } = request
+    const parses = statement?.state === "new"
+    if (parses || statement === undefined) checkText("query", "the SQL text", sql)
+    const parameters = this.#parameters.fill(request.parameters)
+    this.#pipeline(true)
+    const connection = this.#connection
+    if (statement === undefined) {
+      this.#sent(libpq.PQsendQueryParams(connection, sql, parameters))
+    } else {
+      if (parses) {
+        this.#sent(libpq.PQsendPrepare(connection, statement.name, sql, parameters))
+        statement.state = "parsing"
+      }
+      this.#sent(libpq.PQsendQueryPrepared(connection, statement.name, parameters))
+    }
+    if (request.sync) this.#sent((libpq.PQsendPipelineSync ?? libpq.PQpipelineSync)(connection))
+    return parses ? "prepare" : "query"
+  }
+
+  #sendClose({ statement }: CloseRequest): void {
+    const close = this.#libpq.PQsendClosePrepared
+    if (close === undefined) throw new TypeError("this libpq closes no statements: see closesStatements")
+    this.#pipeline(true)
+    this.#sent(close(this.#connection, statement.name))
+  }
+
+  #sent(answer: number): void {
+    if (answer !== 1) throw this.#lost()
+  }
+
+  #pipeline(on: boolean): void {
+    if (this.#pipelining === on) return
+    this.#sent(
+      on ? this.#libpq.PQenterPipelineMode(this.#connection) : this.#libpq.PQexitPipelineMode(this.#connection)
+    )
+    this.#pipelining = on
+  }
+
+  /** The request at the head is the one whose results come now. */
+  #begin(): void {
+    const flight = this.#flights[this.#head]
+    if (flight?.stage === "query") this.#chunks(flight.exchange.request)
+  }
+
+  /** Asks for the rows in chunks; to be called when the results of the query come next. Without it they come at once. */
+  #chunks(request: Exchange["request"]): void {
+    if (request._tag !== "Query" || request.chunk === 0) return
+    const { PQsetChunkedRowsMode, PQsetSingleRowMode } = this.#libpq
+    if (PQsetChunkedRowsMode === undefined) PQsetSingleRowMode(this.#connection)
+    else PQsetChunkedRowsMode(this.#connection, request.chunk)
+  }
+
+  /** There are no more results of this stage. */
+  #next(flight: Flight): void {
+    const { request } = flight.exchange
+    switch (flight.stage) {
+      case "prepare":
+        flight.stage = "query"
+        this.#chunks(request)
+        break
+      case "query":
+        if (request._tag === "Query" && request.sync) flight.stage = "sync"
+        else this.#end(flight)
+        break
+      case "sync":
+        // Nothing comes before the Sync is answered; unless nothing comes any more.
+        throw this.#lost()
+      default:
+        this.#end(flight)
+    }
+  }
+
+  #end(flight: Flight): void {
+    this.#head++
+    if (this.#head === this.#flights.length) {
+      this.#flights = []
+      this.#head = 0
+    } else {
+      if (this.#head === 1024) {
+        this.#flights.splice(0, this.#head)
+        this.#head = 0
+      }
+      this.#begin()
+    }
+    flight.exchange.onEnd()
+  }
+
+  #take(flight: Flight, result: Handle): void {
+    const { exchange } = flight
+    const { request } = exchange
+    const statement = request._tag === "Query" ? request.statement : undefined
+    switch (this.#libpq.PQresultStatus(result)) {
+      case Libpq.PGRES_PIPELINE_SYNC:
+        this.#end(flight)
+        break
+      case Libpq.PGRES_COMMAND_OK:
+        if (flight.stage === "prepare") {
+          if (statement !== undefined) statement.state = "ready"
+        } else if (flight.stage !== "close") {
+          exchange.onComplete(this.#results.completion(result, noFields))
+        }
+        break
+      case Libpq.PGRES_EMPTY_QUERY:
+        exchange.onComplete({ command: "", rowCount: 0, fields: noFields })
+        break
+      case Libpq.PGRES_TUPLES_OK:
+        this.#rows(flight, result, true)
+        break
+      case Libpq.PGRES_SINGLE_TUPLE:
+      case Libpq.PGRES_TUPLES_CHUNK:
+        this.#rows(flight, result, false)
+        break
+      case Libpq.PGRES_COPY_IN:
+        this.#copy(flight, result, "in")
+        break
+      case Libpq.PGRES_COPY_OUT:
+        this.#copy(flight, result, "out")
+        break
+      case Libpq.PGRES_PIPELINE_ABORTED:
+        if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
+        this.#fail(flight, new PgError({ operation: "query", reason: { _tag: "Aborted" } }))
+        break
+      default:
+        if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
+        this.#fail(flight, this.#error(result))
+    }
+  }
+
+  #rows(flight: Flight, result: Handle, last: boolean): void {
+    const { exchange } = flight
+    const { request } = exchange
+    const query = request._tag === "Query" ? request : undefined
+    const fields = (flight.fields ??= query?.statement?.fields ?? this.#results.fields(result))
+    if (query?.statement !== undefined) query.statement.fields ??= fields
+    if (!flight.failed) {
+      const rows = this.#results.rows(result, fields, query?.shape ?? "objects")
+      if (rows instanceof PgError) this.#fail(flight, rows)
+      else this.#handOut(flight, rows, fields, last)
+    }
+    if (!last) return
+    flight.fields = undefined
+    if (!flight.failed) exchange.onComplete(this.#results.completion(result, fields))
+  }
+
+  #handOut(flight: Flight, rows: Array<unknown>, fields: ReadonlyArray<Field>, last: boolean): void {
+    const { exchange } = flight
+    const { request } = exchange
+    const chunk = request._tag === "Query" ? request.chunk : 0
+    if (chunk === 0) {
+      exchange.onRows(rows, fields)
+      return
+    }
+    if (rows.length >= chunk && flight.rows.length === 0) {
+      exchange.onRows(rows, fields)
+      return
+    }
+    for (const row of rows) flight.rows.push(row)
+    if (flight.rows.length === 0 || (!last && flight.rows.length < chunk)) return
+    const gathered = flight.rows
+    flight.rows = []
+    exchange.onRows(gathered, fields)
+  }
+
+  #copy(flight: Flight, result: Handle, direction: "in" | "out"): void {
+    const libpq = this.#libpq
+    const columnFormats: Array<number> = []
+    const columns = libpq.PQnfields(result)
+    for (let column = 0; column < columns; column++) columnFormats.push(libpq.PQfformat(result, column))
+    flight.stage = direction === "in" ? "copy in" : "copy out"
+    flight.exchange.onCopy({ direction, format: libpq.PQbinaryTuples(result) === 1 ? 1 : 0, columnFormats })
+  }
+
+  /** Hands out one piece of data; false when there is none yet. */
+  #copyOut(flight: Flight): boolean {
+    const data = this.#libpq.getCopyData(this.#connection)
+    if (typeof data !== "number") flight.exchange.onCopyData(data)
+    else if (data === 0) return false
+    // At the end, or after an error, a result says how it ended.
+    else flight.stage = "script"
+    return true
+  }
+
+  #notifications(): void {
+    for (;;) {
+      const notification = this.#libpq.PQnotifies(this.#connection)
+      if (notification === undefined) return
+      this.#events.onNotification(notification)
+    }
+  }
+
+  #fail(flight: Flight, error: PgError): void {
+    if (flight.failed) return
+    flight.failed = true
+    flight.rows = []
+    flight.exchange.onError(error)
+  }
+
+  /** Throws when it is the library that speaks, or the server's last word: then the connection is lost. */
+  #error(result: Handle): PgError {
+    const message = this.#results.message(result)
+    if (message.code !== "" && !isFatal(message)) {
+      return new PgError({ operation: "query", reason: { _tag: "Server", message } })
+    }
+    if (message.code !== "") this.#fatal = message
+    throw this.#lost()
+  }
+
+  #lost(): PgError {
+    const problem = this.#libpq.PQerrorMessage(this.#connection).trim()
+    return new PgError({
+      operation: "query",
+      reason: {
+        _tag: "ConnectionLost",
+        problem: problem === "" ? "the server closed it" : problem,
+        ...(this.#fatal === undefined ? {} : { server: this.#fatal })
+      }
+    })
+  }
+}
+
+const noFields: ReadonlyArray<Field> = []
+
+const isFatal = ({ severity }: ServerMessage): boolean => severity === "FATAL" || severity === "PANIC"
