@@ -41,14 +41,17 @@ layer(PostgresServer.layer())("a server of one's own", (it) => {
     })
   )
 
-  it.effect("starts that meet a stop, or each other, take turns", () =>
+  it.effect("a start that meets a stop waits for its end, and two starts are one", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer
-      yield* Effect.all([server.stop(), server.start, server.start, server.stop("immediate"), server.start], {
-        concurrency: "unbounded"
-      }).pipe(Effect.ignore)
-      yield* server.start
+      const before = yield* server.processId
+      const stopping = yield* Effect.forkChild(server.stop(), { startImmediately: true })
+      const started = Effect.andThen(server.start, server.processId)
+      const [one, other] = yield* Effect.all([started, started], { concurrency: 2 })
+      assert.strictEqual(one, other)
+      assert.notStrictEqual(one, before)
       assert.deepStrictEqual(yield* ask({ connectionString: server.url }), [{ one: 1 }])
+      yield* Fiber.join(stopping)
     })
   )
 

@@ -7,7 +7,7 @@
  */
 import type { PgError, ServerMessage } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
-import type { DriverEvents } from "../Driver.ts"
+import type { CopyStart, DriverEvents } from "../Driver.ts"
 import { readInt32 } from "../types/TypeCodec.ts"
 import { aborted, copyInQuery, lost, refused, wrongEncoding } from "./failures.ts"
 import type { Inbound } from "./Inbound.ts"
@@ -28,8 +28,8 @@ import { type Columns, RowReaders, takeRows } from "./rows.ts"
 export class Answers {
   readonly queue = new Queue<Pending>()
   readonly parameters = new Map<string, string>()
-  /** `I`, `T` or `E` of the last ReadyForQuery. */
-  status = 0x49
+  /** `I`, `T` or `E` of the last ReadyForQuery; undefined before the first. */
+  status: number | undefined
   /** Whether something was put into the output that waits for nobody: write it. */
   replied = false
   /** Set when nobody wants to hear more. */
@@ -70,7 +70,8 @@ export class Answers {
       if (end - start < 5) return
       const type = bytes[start] ?? 0
       const length = readInt32(bytes, start + 1)
-      Message.check(type, length)
+      if (this.status === undefined) Message.checkUnasked(type, length)
+      else Message.check(type, length)
       if (length >= end - start) return input.want(length + 1)
       if (type === Message.DataRow) {
         this.#rows(first)
@@ -140,9 +141,9 @@ export class Answers {
         if (first.statement !== undefined) first.statement.state = "new"
         return this.#end(first)
       case Message.CopyInResponse:
-        return this.#copyIn(first, reader)
+        return this.#copy(first, readCopyStart(reader, "in"), type)
       case Message.CopyOutResponse:
-        return this.#copyOut(first, reader)
+        return this.#copy(first, readCopyStart(reader, "out"), type)
       case Message.CopyData:
         if (!isCopyingOut(first)) break
         // A view of the buffer would change under the receiver.
@@ -259,20 +260,19 @@ export class Answers {
     }
   }
 
-  #copyIn(first: Pending, reader: MessageReader): void {
-    const copy = readCopyStart(reader, "in")
-    switch (first.phase) {
-      case "script":
-        first.phase = "copy in"
-        if (!first.failed) return first.exchange.onCopy(copy)
-        this.#output.copyFail("nobody listens")
-        this.replied = true
-        return
-      case "rows":
-        this.#fail(first, copyInQuery())
-        return this.#refuseCopy(first)
-      default:
-        throw unexpected(Message.CopyInResponse, first)
+  #copy(first: Pending, copy: CopyStart, letter: number): void {
+    const isIn = copy.direction === "in"
+    if (first.phase === "script") {
+      first.phase = isIn ? "copy in" : "copy out"
+      if (!first.failed) return first.exchange.onCopy(copy)
+      if (!isIn) return
+      this.#output.copyFail("nobody sends it any more")
+      this.replied = true
+    } else if (first.phase === "rows") {
+      this.#fail(first, copyInQuery())
+      if (isIn) this.#refuseCopy(first)
+    } else {
+      throw unexpected(letter, first)
     }
   }
 
@@ -285,20 +285,6 @@ export class Answers {
     this.#output.copyFail("a query takes no data")
     if (first.sync) this.#output.sync()
     this.replied = true
-  }
-
-  #copyOut(first: Pending, reader: MessageReader): void {
-    const copy = readCopyStart(reader, "out")
-    switch (first.phase) {
-      case "script":
-        first.phase = "copy out"
-        if (!first.failed) first.exchange.onCopy(copy)
-        return
-      case "rows":
-        return this.#fail(first, copyInQuery())
-      default:
-        throw unexpected(Message.CopyOutResponse, first)
-    }
   }
 
   #fail(first: Pending, error: PgError): void {

@@ -8,6 +8,7 @@ import type { ServerMessage } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
 import { violation } from "./failures.ts"
 import type { Columns } from "./rows.ts"
+import { readTag } from "../commandTag.ts"
 import type { CopyStart, Notification } from "../Driver.ts"
 
 export class MessageReader {
@@ -140,16 +141,8 @@ export const readServerMessage = (reader: MessageReader): ServerMessage => {
   }
 }
 
-/** `"INSERT"` and 3 of `INSERT 0 3`; the number is absent in `CREATE TABLE`. */
-export const readCommand = (reader: MessageReader): { readonly command: string; readonly rowCount: number } => {
+export const readCommand = (reader: MessageReader): ReturnType<typeof readTag> => {
   const tag = reader.cString()
   reader.end()
-  let digits = tag.length
-  while (digits > 0 && isDigit(tag.charCodeAt(digits - 1))) digits--
-  if (digits === tag.length || digits < 2) return { command: tag, rowCount: 0 }
-  const command = tag.slice(0, digits - 1)
-  // Between the word and the number of rows there was the OID of the row, once.
-  return { command: command === "INSERT 0" ? "INSERT" : command, rowCount: Number(tag.slice(digits)) }
+  return readTag(tag)
 }
-
-const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
