@@ -200,8 +200,10 @@ eachDriver((driver) => {
       test(`connecting ${name}`, () => {
         const waits = make()
         return Effect.gen(function* () {
-          const base = yield* open
           const made = PgConnection.make({ ...(yield* optionsOf(driver)), ...(yield* options) })
+          // OpenSSL opens its sources of chance when it is first used.
+          yield* Effect.scoped(made)
+          const base = yield* open
           yield* waits.each(fault, Effect.scoped(made), (attempt) =>
             Effect.gen(function* () {
               yield* isOpen(base, attempt)
