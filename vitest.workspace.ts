@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { defineConfig, type Plugin } from "vitest/config"
 import { hasDecorators, lower } from "./test/support/decorators.ts"
 
@@ -26,6 +26,9 @@ const project = (name: string, include: ReadonlyArray<string>, exclude: Readonly
   test: {
     name,
     include: [...include],
+    globalSetup: [`packages/${name}/test/support/globalSetup.ts`].filter((file) =>
+      existsSync(new URL(file, import.meta.url))
+    ),
     exclude: ["**/node_modules/**", "**/dist/**", ...exclude],
     // Processes, not threads: handlers are tested where they run, in a main thread. Workers started there inherit the condition.
     pool: "forks" as const,

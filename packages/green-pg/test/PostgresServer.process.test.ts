@@ -70,15 +70,6 @@ describe("a server does not outlive its process", () => {
     })
   )
 
-  it.live("that was ended by a signal", () =>
-    Effect.gen(function* () {
-      const running = yield* run("server.ts", ["stay"])
-      const server = yield* place(running)
-      running.child.kill("SIGINT")
-      yield* untilGone(server)
-    })
-  )
-
   it.live("that had nothing left to do, which it does not prevent", () =>
     Effect.gen(function* () {
       const running = yield* run("server.ts", ["leave"])
@@ -100,11 +91,11 @@ describe("a server does not outlive its process", () => {
 })
 
 describe("the programs are copied once for all", () => {
-  it.live("by three processes that come at the same time, and a fourth that finds a copy with a hole", () =>
+  it.live("by two processes that come at the same time, and again by a third that finds holes in the copy", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
       const start = run("server.ts", ["end"], { TMPDIR: directory })
-      const first = yield* Effect.all([start, start, start])
+      const first = yield* Effect.all([start, start])
       for (const running of first) {
         assert.deepStrictEqual(yield* running.ended, { code: 0, signal: null, stderr: "" })
       }
@@ -145,17 +136,15 @@ describe("the programs are copied once for all", () => {
 it.live("a start that is interrupted at any moment leaves nothing", () =>
   Effect.gen(function* () {
     const directory = yield* temporary
-    const numbers = new Set<number>()
     yield* within(
       directory,
       Effect.gen(function* () {
-        // The first ones meet the copying and initdb, and so does each until one has got so far.
-        for (let milliseconds = 0; milliseconds < 1_500; milliseconds += milliseconds < 200 ? 10 : 100) {
+        // The first ones meet the copying and initdb, until one has got so far.
+        for (const milliseconds of [0, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280, 20, 40, 60, 80, 100, 120]) {
           const fiber = yield* Effect.forkChild(
             Effect.scoped(
               Effect.gen(function* () {
-                const server = yield* PostgresServer.make()
-                numbers.add((yield* server.processId) ?? 0)
+                yield* PostgresServer.make()
                 return yield* Effect.never
               })
             ),
@@ -167,13 +156,18 @@ it.live("a start that is interrupted at any moment leaves nothing", () =>
             readdirSync(directory).filter((name) => name !== ours),
             []
           )
-          const partial = readdirSync(Path.join(directory, ours)).filter((name) => name.startsWith("partial"))
-          assert.deepStrictEqual(partial, [])
+          const shared = Path.join(directory, ours)
+          const copies = existsSync(shared) ? readdirSync(shared) : []
+          assert.deepStrictEqual(
+            copies.filter((name) => name.startsWith("partial")),
+            []
+          )
           assert.deepStrictEqual(processesIn(directory), [])
         }
+        const server = yield* PostgresServer.make()
+        assert.isTrue(existsSync(server.dataDirectory))
       })
     )
-    assert.isAbove(numbers.size, 0)
   })
 )
 

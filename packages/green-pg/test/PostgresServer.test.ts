@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { PostgresServer, PostgresServerError, type PostgresServerOptions } from "green-pg/testing"
 import { existsSync, readFileSync } from "node:fs"
 import { Client, type ClientConfig } from "pg"
-import { administer, createDatabase, sessions, terminate } from "./support/postgres.ts"
+import { administer, createDatabase, sessions, sharedServer, terminate } from "./support/postgres.ts"
 
 /** A session for one statement; how it fails is the message of the error. */
 const ask = (config: ClientConfig, statement = "SELECT 1 AS one") =>
@@ -34,7 +34,29 @@ const isAlive = (processId: number | undefined) => {
   }
 }
 
-layer(PostgresServer.layer())("a server without options", (it) => {
+layer(sharedServer)("the server of all tests", (it) => {
+  it.effect("asks one user for a password, and another for TLS", () =>
+    Effect.gen(function* () {
+      const { host, port, tls } = yield* PostgresServer
+      const config = { host, port, database: "postgres" }
+      assert.deepStrictEqual(yield* ask({ ...config, user: "scram_user", password: "secret" }), [{ one: 1 }])
+      assert.strictEqual(yield* Effect.flip(ask({ ...config, user: "scram_user", password: "guess" })), "28P01")
+      const ca = readFileSync(tls?.authority ?? "", "utf8")
+      assert.deepStrictEqual(yield* ask({ ...config, user: "tls_user", ssl: { ca } }), [{ one: 1 }])
+      assert.strictEqual(yield* Effect.flip(ask({ ...config, user: "tls_user" })), "28000")
+    })
+  )
+
+  it.effect("is not for one test to stop", () =>
+    Effect.gen(function* () {
+      const server = yield* PostgresServer
+      for (const attempt of [server.stop(), server.restart(), server.reload]) {
+        assert.match(String(yield* Effect.flip(Effect.sandbox(attempt))), /everybody's/)
+      }
+      assert.deepStrictEqual(yield* ask({ connectionString: server.url }), [{ one: 1 }])
+    })
+  )
+
   it.effect("takes clients over TCP and over its socket", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer

@@ -115,6 +115,14 @@ export class PostgresServer extends Context.Service<
     options: PostgresServerOptions = {}
   ): Effect.Effect<PostgresServer["Service"], PostgresServerError, Scope.Scope> =>
     Effect.gen(function* () {
+      const configuration = {
+        authentication: options.authentication ?? "trust",
+        settings: options.settings ?? {},
+        hba: options.hba ?? []
+      }
+      const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
+      yield* Cluster.validate(configuration)
+      if (tls !== undefined) yield* Certificates.validate(tls)
       const found = yield* Installation.find
       const installation = yield* Installation.install(found)
       const directory = yield* temporaryDirectory
@@ -127,13 +135,10 @@ export class PostgresServer extends Context.Service<
         await handOver(sockets)
       })
       yield* Cluster.initialise(found.version, installation, data)
-      const tls =
-        options.tls === undefined || options.tls === false ? undefined : options.tls === true ? {} : options.tls
       const files = tls === undefined ? undefined : yield* Certificates.write(directory, Cluster.superuser.user, tls)
       yield* Cluster.configure(data, {
-        authentication: options.authentication ?? "trust",
-        settings: { ...files?.settings, ...options.settings },
-        hba: options.hba ?? []
+        ...configuration,
+        settings: { ...files?.settings, ...configuration.settings }
       })
       const server = yield* Server.make({
         program: Path.join(installation, "bin/postgres"),

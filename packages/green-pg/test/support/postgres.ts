@@ -1,13 +1,43 @@
 /**
- * Databases of their own for tests, and what only an administrator sees.
+ * The server of all tests, databases of their own on it, and what only an administrator sees.
  *
  * Asked by `pg`, on the socket of the server, so that what is under test has no part in it.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { PostgresServer } from "green-pg/testing"
 import { randomUUID } from "node:crypto"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
 import { Client, type QueryResultRow } from "pg"
+import { inject } from "vitest"
+
+/** What a process of tests is told of the server of all. */
+export type Shared = Pick<
+  PostgresServer["Service"],
+  "host" | "port" | "socketDirectory" | "dataDirectory" | "database" | "user" | "password" | "url" | "libpq" | "tls"
+> & { readonly processId: number | undefined }
+
+const isEverybodys = Effect.die(new Error("this server is everybody's: a test that stops one makes one of its own"))
+
+/**
+ * The server of all tests. It trusts everybody, speaks TLS, and has, beside `postgres`, the superusers `scram_user`,
+ * with the password `secret`, and `tls_user`, who is let in with TLS only. A test makes a database of its own on it, and
+ * a server of its own to stop or to configure.
+ */
+export const sharedServer: Layer.Layer<PostgresServer> = Layer.sync(PostgresServer, () => {
+  const { processId, ...shared } = inject("postgres")
+  return PostgresServer.of({
+    ...shared,
+    processId: Effect.succeed(processId),
+    log: Effect.promise(() => Fs.readFile(Path.join(shared.dataDirectory, "../log"), "utf8")),
+    start: Effect.void,
+    stop: () => isEverybodys,
+    restart: () => isEverybodys,
+    reload: isEverybodys
+  })
+})
 
 /** A session of the superuser for one statement. */
 export const administer = <Row extends QueryResultRow>(

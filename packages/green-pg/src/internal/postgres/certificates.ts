@@ -15,9 +15,9 @@ export interface CertificateOptions {
   readonly notAfter?: Date
 }
 
-/** Writes them into `directory/tls`: what the server is configured with, and the files of a client that logs in as `user`. */
-export const write = Effect.fnUntraced(function* (directory: string, user: string, options: CertificateOptions) {
-  const { hosts = ["localhost", "127.0.0.1"], notAfter = inTenYears() } = options
+/** Fails if no certificate can be made so. */
+export const validate = Effect.fnUntraced(function* (options: CertificateOptions) {
+  const { hosts, notAfter } = withDefaults(options)
   for (const host of hosts) {
     if (!/^[\w.*-]+$/.test(host)) return yield* invalid("tls.hosts", host, "neither a name nor an IPv4 address")
   }
@@ -25,6 +25,11 @@ export const write = Effect.fnUntraced(function* (directory: string, user: strin
   if (!(notAfter.getUTCFullYear() >= 1970)) {
     return yield* invalid("tls.notAfter", String(notAfter), "a time from 1970 on")
   }
+})
+
+/** Writes them into `directory/tls`: what the server is configured with, and the files of a client that logs in as `user`. */
+export const write = Effect.fnUntraced(function* (directory: string, user: string, options: CertificateOptions) {
+  const { hosts, notAfter } = withDefaults(options)
   const made = issue(hosts, user, notAfter)
   const folder = Path.join(directory, "tls")
   const file = (name: string) => Path.join(folder, name)
@@ -61,7 +66,10 @@ export const write = Effect.fnUntraced(function* (directory: string, user: strin
   }
 })
 
-const inTenYears = () => new Date(Date.now() + 10 * 365 * 86_400_000)
+const withDefaults = (options: CertificateOptions) => ({
+  hosts: options.hosts ?? ["localhost", "127.0.0.1"],
+  notAfter: options.notAfter ?? new Date(Date.now() + 10 * 365 * 86_400_000)
+})
 
 const invalid = (option: string, value: string, problem: string) =>
   new PostgresServerError({ reason: { _tag: "InvalidOption", option, value, problem } })

@@ -23,6 +23,8 @@ const flags = [
   "--locale-provider=builtin",
   "--builtin-locale=C.UTF-8",
   "--wal-segsize=1",
+  "--set=max_wal_size=2MB",
+  "--set=min_wal_size=2MB",
   "--no-sync",
   "--no-instructions"
 ]
@@ -59,8 +61,8 @@ export interface Configuration {
 /** What the server itself decides, on its command line. */
 const decided = ["port", "listen_addresses", "unix_socket_directories", "data_directory", "config_file", "hba_file"]
 
-/** Writes postgresql.conf and pg_hba.conf. */
-export const configure = Effect.fnUntraced(function* (data: string, configuration: Configuration) {
+/** Fails if a line of it could not be what it says. */
+export const validate = Effect.fnUntraced(function* (configuration: Configuration) {
   for (const [name, value] of Object.entries(configuration.settings)) {
     const problem = wrongSetting(name, value)
     if (problem !== undefined) {
@@ -76,6 +78,10 @@ export const configure = Effect.fnUntraced(function* (data: string, configuratio
       })
     }
   }
+})
+
+/** Writes postgresql.conf and pg_hba.conf. */
+export const configure = Effect.fnUntraced(function* (data: string, configuration: Configuration) {
   // What a test does is not kept, so nothing waits for the disk. Shared memory in the data directory goes with it.
   const settings = {
     fsync: "off",

@@ -65,20 +65,21 @@ const resolve = (name: string): string => {
 /** The directory of the copy, which everybody can read. */
 export const install = (found: Package): Effect.Effect<string, PostgresServerError> =>
   shared(`postgresql-${found.version}-${process.platform}-${process.arch}`, (into) =>
-    attempt(`copying ${found.directory} to ${into}`, async () => {
-      await copy(found.directory, into)
+    attempt(`copying ${found.directory} to ${into}`, async (signal) => {
+      await copy(found.directory, into, signal)
       await link(Path.join(into, "pg-symlinks.json"), into)
     })
   )
 
 /** Files only, with modes of our own: the umask under which they were installed may have been anything. */
-const copy = async (from: string, to: string): Promise<void> => {
+const copy = async (from: string, to: string, signal: AbortSignal): Promise<void> => {
   for (const entry of await Fs.readdir(from, { withFileTypes: true })) {
+    signal.throwIfAborted()
     const [source, target] = [Path.join(from, entry.name), Path.join(to, entry.name)]
     if (entry.isDirectory()) {
       await Fs.mkdir(target)
       await Fs.chmod(target, 0o755)
-      await copy(source, target)
+      await copy(source, target, signal)
     } else if (entry.isFile()) {
       await Fs.copyFile(source, target)
       await Fs.chmod(target, Path.basename(to) === "bin" ? 0o755 : 0o644)

@@ -25,11 +25,20 @@ export const surroundings = (directory: string): SpawnOptions => ({
   detached: true
 })
 
-/** Does something with the operating system; `problem` says what did not succeed. */
-export const attempt = <A>(problem: string, run: () => Promise<A>): Effect.Effect<A, PostgresServerError> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) => new PostgresServerError({ reason: { _tag: "System", problem, cause } })
+/**
+ * Does something with the operating system; `problem` says what did not succeed. Interruption aborts the signal and waits:
+ * what is taken back after it must not be made again behind it.
+ */
+export const attempt = <A>(
+  problem: string,
+  run: (signal: AbortSignal) => Promise<A>
+): Effect.Effect<A, PostgresServerError> =>
+  Effect.callback((resume, signal) => {
+    const settled = run(signal).then(
+      (value) => resume(Effect.succeed(value)),
+      (cause: unknown) => resume(Effect.fail(new PostgresServerError({ reason: { _tag: "System", problem, cause } })))
+    )
+    return Effect.promise(() => settled)
   })
 
 /** Gives a file or directory to the server's account. */
