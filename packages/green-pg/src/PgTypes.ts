@@ -233,8 +233,8 @@ export const make = (): PgTypes => {
 
 /**
  * The query that tells about types of a database, and about all that they are made of. Its one parameter is a `text[]`
- * of names, as in SQL (`mood`, `public."Mood"`, `mood[]`), or of OIDs. Its rows are for `load`. For PostgreSQL 14 and
- * newer.
+ * of names, as in SQL (`mood`, `public."Mood"`, `mood[]`), or of OIDs. Its rows are for `load`. A name that is no SQL
+ * (`a b c`) is a syntax error of the server. For PostgreSQL 14 and newer.
  *
  * @category constants
  * @since 0.1.0

@@ -6,33 +6,49 @@
  */
 import type { ValueSink } from "@effect/sql-pg/PgProtocol"
 
-const utf8 = new TextEncoder()
+const encoder = new TextEncoder()
+
+/** Up to so many characters the loop is cheaper than a call to the encoder. */
+const fewCharacters = 48
+/** Up to so many bytes the loop is cheaper than a copy. */
+const fewBytes = 8
 
 export class ByteWriter implements ValueSink {
   /** What is written is in it from 0 to `length`. Replaced when it grows. */
   bytes: Buffer
   length = 0
+  readonly #capacity: number
 
   constructor(capacity = 4096) {
+    this.#capacity = Math.max(capacity, 1024)
     // Not of Node's pool, and too large for V8's own heap: its address stays.
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 1024))
+    this.bytes = Buffer.allocUnsafeSlow(this.#capacity)
+  }
+
+  /** Forgets what is written; memory for something that was large is let go. */
+  clear(): void {
+    this.length = 0
+    if (this.bytes.length > this.#capacity * 16) this.bytes = Buffer.allocUnsafeSlow(this.#capacity)
   }
 
   /** Makes room for so many bytes more. */
   reserve(size: number): void {
     const needed = this.length + size
-    if (needed <= this.bytes.length) return
+    if (needed > this.bytes.length) this.#grow(needed)
+  }
+
+  #grow(needed: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
     this.bytes.copy(grown, 0, 0, this.length)
     this.bytes = grown
   }
 
-  readonly uint8 = (value: number): void => {
+  uint8(value: number): void {
     this.reserve(1)
     this.bytes[this.length++] = value
   }
 
-  readonly int16 = (value: number): void => {
+  int16(value: number): void {
     this.reserve(2)
     const { bytes, length } = this
     bytes[length] = value >>> 8
@@ -40,72 +56,78 @@ export class ByteWriter implements ValueSink {
     this.length = length + 2
   }
 
-  readonly int32 = (value: number): void => {
+  int32(value: number): void {
     this.reserve(4)
     this.setInt32(this.length, value)
     this.length += 4
   }
 
-  readonly float32 = (value: number): void => {
+  float32(value: number): void {
     this.reserve(4)
     this.length = this.bytes.writeFloatBE(value, this.length)
   }
 
-  readonly float64 = (value: number): void => {
+  float64(value: number): void {
     this.reserve(8)
     this.length = this.bytes.writeDoubleBE(value, this.length)
   }
 
-  readonly bigInt64 = (value: bigint): void => {
+  bigInt64(value: bigint): void {
     this.reserve(8)
     this.length = this.bytes.writeBigInt64BE(value, this.length)
   }
 
-  readonly raw = (value: Uint8Array): void => {
-    this.reserve(value.length)
-    this.bytes.set(value, this.length)
-    this.length += value.length
+  raw(value: Uint8Array): void {
+    const size = value.length
+    this.reserve(size)
+    const { bytes, length } = this
+    if (size <= fewBytes) {
+      for (let index = 0; index < size; index++) bytes[length + index] = value[index] ?? 0
+    } else {
+      bytes.set(value, length)
+    }
+    this.length = length + size
   }
 
-  readonly utf8 = (value: string): void => {
+  utf8(value: string): void {
     const { length } = value
-    this.reserve(length * 3)
-    const { bytes } = this
-    let at = this.length
-    // Short texts are mostly ASCII, for which the encoder's call costs more than the loop.
-    if (length < 48) {
-      let index = 0
-      for (; index < length; index++) {
+    if (length <= fewCharacters) {
+      this.reserve(length)
+      const { bytes } = this
+      let at = this.length
+      for (let index = 0; index < length; index++) {
         const code = value.charCodeAt(index)
-        if (code > 0x7f) break
+        if (code > 0x7f) return this.#encode(value)
         bytes[at++] = code
       }
-      if (index === length) {
-        this.length = at
-        return
-      }
-      at = this.length
+      this.length = at
+      return
     }
-    this.length = at + utf8.encodeInto(value, bytes.subarray(at)).written
+    this.#encode(value)
+  }
+
+  #encode(value: string): void {
+    this.reserve(value.length * 3)
+    this.length += encoder.encodeInto(value, this.bytes.subarray(this.length)).written
   }
 
   /** A text of the protocol, ended by a NUL. Who calls has seen to it that there is none in it. */
-  readonly cString = (value: string): void => {
+  cString(value: string): void {
     this.utf8(value)
     this.uint8(0)
   }
 
-  readonly sqlNull = (): void => {
+  sqlNull(): void {
     throw new TypeError("a NULL is framed by the caller, not written as a value")
   }
 
-  readonly beginLength = (): number => {
+  beginLength(): number {
     const token = this.length
     this.int32(0)
     return token
   }
 
-  readonly endLength = (token: number): void => {
+  endLength(token: number): void {
     this.setInt32(token, this.length - token - 4)
   }
 

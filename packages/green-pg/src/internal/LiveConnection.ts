@@ -7,7 +7,7 @@ import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { type FdIo, type Wait, WaitFd } from "green-core"
+import { type FdIo, type Protocol, type Wait, WaitFd } from "green-core"
 import type { Handle, LibpqFunctions } from "../Libpq.ts"
 import type { PgConnectionOptions, PgConnectionShape, QueryOptions, StreamOptions } from "../PgConnection.ts"
 import { PgError, type ServerMessage } from "../PgError.ts"
@@ -27,6 +27,7 @@ import { copyOut, rows } from "./pieces.ts"
 import { type Holder, Pipeline } from "./Pipeline.ts"
 import { Session } from "./Session.ts"
 import { Statements } from "./Statements.ts"
+import { takeOver } from "./wire/takeOver.ts"
 
 const defaultStatements = 100
 const defaultChunk = 1000
@@ -67,9 +68,10 @@ export class LiveConnection implements PgConnectionShape {
       const notices = new Notices()
       const events: DriverEvents = { onNotice: notices.onNotice, onNotification: channels.onNotification }
       let handle: Handle = 0
-      const establish = function* (connection: Handle) {
+      const speaker = options.driver ?? "wire"
+      const establish = (connection: Handle): Protocol.Protocol<Driver> => {
         handle = connection
-        return new LibpqDriver(libpq, connection, types, events)
+        return speakOn(libpq, connection, types, events, speaker)
       }
       const driver: Driver = yield* Effect.acquireRelease(
         open(libpq, options, establish),
@@ -206,6 +208,30 @@ export class LiveConnection implements PgConnectionShape {
 
   #prepares(options: QueryOptions | undefined): boolean {
     return options?.prepare ?? this.#shared.prepare
+  }
+}
+
+/** The driver of an established connection, which owns it from then on; and closes it when there can be none. */
+function* speakOn(
+  libpq: LibpqFunctions,
+  connection: Handle,
+  types: PgTypes.PgTypes,
+  events: DriverEvents,
+  speaker: "wire" | "libpq"
+): Protocol.Protocol<Driver> {
+  if (speaker === "libpq") return new LibpqDriver(libpq, connection, types, events)
+  let speaking = false
+  try {
+    const driver = yield* takeOver(libpq, connection, types, events)
+    speaking = true
+    return driver
+  } catch (thrown) {
+    // Encrypted, most likely: libpq can go on with it.
+    if (!(thrown instanceof PgError) || thrown.reason._tag !== "Unsupported") throw thrown
+    speaking = true
+    return new LibpqDriver(libpq, connection, types, events)
+  } finally {
+    if (!speaking) libpq.PQfinish(connection)
   }
 }
 

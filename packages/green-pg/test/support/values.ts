@@ -44,7 +44,16 @@ const bigEdges = (minimum: bigint, maximum: bigint) => orOneOf(bigint(minimum, m
 /** Text that PostgreSQL can hold. */
 export const text: Arbitrary.Arbitrary<string> = orOneOf(
   Arbitrary.map(Arbitrary.schema(Schema.String), (text) => text.toWellFormed().replaceAll("\0", "")),
-  ["", "ascii of more than ten", "\ufeffmark", "\ufffd is a character", "häß 🎉 e\u0301", "x".repeat(5000), '"\\{},']
+  [
+    "",
+    "ascii of more than ten",
+    "\ufeffmark",
+
+    "\ufffd is a character",
+    "häß 🎉 e\u0301",
+    "x".repeat(5000),
+    '"\\{},'
+  ]
 )
 
 const bytes = Arbitrary.map(Arbitrary.array(integer(0, 255), { maxLength: 40 }), (bytes) => Uint8Array.from(bytes))

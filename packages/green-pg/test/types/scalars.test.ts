@@ -30,6 +30,10 @@ describe("what was sent comes back", () => {
   }
 })
 
+it("a byte order mark comes back, also beside a replacement character, where sql-pg loses it", () => {
+  assert.strictEqual(roundTrip("text", "\ufeff both \ufffd"), "\ufeff both \ufffd")
+})
+
 describe("bytes and values are those of @effect/sql-pg", () => {
   for (const { name, values } of scalars) {
     const { oid } = types.typed(name, null)

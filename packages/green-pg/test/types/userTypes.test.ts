@@ -1,5 +1,6 @@
 /** The types of a database: as its catalog tells them, and as a user registers them. */
 import { assert, describe, it } from "@effect/vitest"
+import * as SqlPg from "@effect/sql-pg/PgTypes"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -252,6 +253,16 @@ describe("a codec of a user", () => {
     }
     types.register(PgTypes.OID.timestamptz, millis)
     assert.deepStrictEqual(roundTrip("tstzrange", PgRange.make(1, 2), types), PgRange.make(1, 2))
+  })
+
+  it("of the module of @effect/sql-pg is none of ours", () => {
+    SqlPg.register(PgTypes.OID.uuid, upper)
+    try {
+      const uuid = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+      assert.strictEqual(roundTrip("uuid", uuid, PgTypes.make()), uuid)
+    } finally {
+      SqlPg.unregister(PgTypes.OID.uuid)
+    }
   })
 
   it("goes before what is loaded", () => {

@@ -11,6 +11,12 @@ import type { Codec } from "./sqlPg.ts"
 import { readText } from "./text.ts"
 import { fail, type Lookup, type TypeCodec } from "./TypeCodec.ts"
 
+/**
+ * How a codec is registered.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RegisterOptions {
   /** The type of its arrays, which is registered with it. */
   readonly arrayOid?: number | undefined

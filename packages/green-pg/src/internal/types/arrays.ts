@@ -71,7 +71,7 @@ export const flatten = (value: ReadonlyArray<unknown>): Elements => {
 }
 
 /** Writes an array of elements of one type. A value of JavaScript arrays' own (JSON) is not looked into. */
-export const writeArray = (
+const writeArray = (
   sink: ValueSink,
   value: unknown,
   elementOid: number,
@@ -93,7 +93,8 @@ export const writeArray = (
     sink.int32(length)
     sink.int32(lowerBound)
   }
-  for (const element of elements.values) writeSized(sink, codec, element)
+  const { values } = elements
+  for (let index = 0; index < values.length; index++) writeSized(sink, codec, values[index])
 }
 
 const readArray = (bytes: Uint8Array, start: number, size: number, lookup: Lookup): ReadonlyArray<unknown> => {

@@ -161,26 +161,27 @@ const timestampOf = (oid: number, type: string): TypeCodec => {
 export const timestamp = timestampOf(OID.timestamp, "timestamp")
 export const timestamptz = timestampOf(OID.timestamptz, "timestamptz")
 
-/** The longest integer part that PostgreSQL holds. */
+/** The longest integer part that PostgreSQL holds: a longer one would be sent as another number. */
 const integerDigits = 131072
 
 const decimal = /^[+-]?(\d*)(?:\.\d*)?(?:[eE]([+-]?\d+))?$/
 
-/** Takes numbers and bigints also, in their shortest decimal form. */
+const checkDigits = (text: string): void => {
+  const [, digits = "", exponent = "0"] = decimal.exec(text) ?? []
+  if (digits.replace(/^0+/, "").length + Number(exponent) > integerDigits) {
+    fail(`a numeric has at most ${integerDigits} digits before the decimal point`)
+  }
+}
+
 const exactNumeric = sqlPgCodec(OID.numeric)
 
+/** Takes numbers and bigints also, in their shortest decimal form. */
 export const numeric: TypeCodec = {
   read: exactNumeric.read,
   write: (sink, value) => {
     const text =
       typeof value === "number" || typeof value === "bigint" ? String(value) : requireString(value, "numeric")
-    const parts = decimal.exec(text)
-    if (parts !== null) {
-      const [, digits = "", exponent = "0"] = parts
-      if (digits.replace(/^0+/, "").length + Number(exponent) > integerDigits) {
-        fail(`a numeric has at most ${integerDigits} digits before the decimal point`)
-      }
-    }
+    if (text.length > integerDigits || text.includes("e") || text.includes("E")) checkDigits(text)
     exactNumeric.write(sink, text)
   }
 }

@@ -1,0 +1,152 @@
+/**
+ * Reads the fields of one message of the server, from its front to its back, and never beyond it.
+ *
+ * For all messages but rows, which are many and are read in place (`rows`). What does not fit the message is a
+ * `ProtocolViolation`.
+ */
+import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { Field } from "../../PgTypes.ts"
+import type { Columns } from "./rows.ts"
+import type { CopyStart, Notification } from "../Driver.ts"
+
+/** The server sent what the protocol does not allow. */
+export const violation = (problem: string): PgError =>
+  new PgError({ operation: "receive", reason: { _tag: "ProtocolViolation", problem } })
+
+export class MessageReader {
+  #bytes: Buffer = Buffer.alloc(0)
+  #at = 0
+  #limit = 0
+
+  /** The next message: its body is in `bytes` from `at` to `limit`. */
+  reset(bytes: Buffer, at: number, limit: number): void {
+    this.#bytes = bytes
+    this.#at = at
+    this.#limit = limit
+  }
+
+  uint8(): number {
+    return this.#bytes.readUInt8(this.#take(1))
+  }
+
+  int16(): number {
+    return this.#bytes.readInt16BE(this.#take(2))
+  }
+
+  uint16(): number {
+    return this.#bytes.readUInt16BE(this.#take(2))
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#take(4))
+  }
+
+  uint32(): number {
+    return this.#bytes.readUInt32BE(this.#take(4))
+  }
+
+  cString(): string {
+    const at = this.#at
+    const end = this.#bytes.indexOf(0, at)
+    if (end < 0 || end >= this.#limit) throw violation("a text without an end")
+    this.#at = end + 1
+    return this.#bytes.toString("utf8", at, end)
+  }
+
+  /** The message has to end here. */
+  end(): void {
+    if (this.#at !== this.#limit) throw violation(`a message with ${this.#limit - this.#at} bytes too many`)
+  }
+
+  #take(size: number): number {
+    const at = this.#at
+    if (at + size > this.#limit) throw violation("a message that ends too early")
+    this.#at = at + size
+    return at
+  }
+}
+
+/** The columns of a RowDescription. The formats are as we asked for them, and so the same for all. */
+export const readColumns = (reader: MessageReader): Columns => {
+  const count = reader.uint16()
+  const fields: Array<Field> = []
+  let binary = true
+  for (let index = 0; index < count; index++) {
+    const name = reader.cString()
+    const tableOid = reader.uint32()
+    const columnNumber = reader.int16()
+    const typeOid = reader.uint32()
+    reader.int16()
+    const typeModifier = reader.int32()
+    const format = reader.int16()
+    if ((format !== 0 && format !== 1) || (index > 0 && binary !== (format === 1))) {
+      throw violation(`column "${name}" has the format ${format}`)
+    }
+    binary = format === 1
+    fields.push({ name, typeOid, typeModifier, tableOid, columnNumber })
+  }
+  reader.end()
+  return { fields, binary }
+}
+
+export const readCopyStart = (reader: MessageReader, direction: "in" | "out"): CopyStart => {
+  const format = reader.uint8()
+  if (format !== 0 && format !== 1) throw violation(`a COPY has the format ${format}`)
+  const columnFormats: Array<number> = []
+  for (let count = reader.uint16(); count > 0; count--) columnFormats.push(reader.int16())
+  reader.end()
+  return { direction, format, columnFormats }
+}
+
+export const readNotification = (reader: MessageReader): Notification => {
+  const processId = reader.int32()
+  const channel = reader.cString()
+  const payload = reader.cString()
+  reader.end()
+  return { channel, payload, processId }
+}
+
+/** The fields of an ErrorResponse or NoticeResponse. Fields that are not known are left out, as the protocol asks. */
+export const readServerMessage = (reader: MessageReader): ServerMessage => {
+  const texts = new Map<string, string>()
+  for (let code = reader.uint8(); code !== 0; code = reader.uint8()) {
+    texts.set(String.fromCharCode(code), reader.cString())
+  }
+  reader.end()
+  const text = <Name extends keyof ServerMessage>(name: Name, code: string) => {
+    const value = texts.get(code)
+    return value === undefined ? {} : { [name]: value }
+  }
+  const number = <Name extends keyof ServerMessage>(name: Name, code: string) => {
+    const value = Number(texts.get(code))
+    return Number.isInteger(value) ? { [name]: value } : {}
+  }
+  return {
+    // The one that is not translated; servers before 9.6 do not send it.
+    severity: texts.get("V") ?? texts.get("S") ?? "ERROR",
+    code: texts.get("C") ?? "XX000",
+    message: texts.get("M") ?? "the server gave no message",
+    ...text("detail", "D"),
+    ...text("hint", "H"),
+    ...number("position", "P"),
+    ...number("internalPosition", "p"),
+    ...text("internalQuery", "q"),
+    ...text("where", "W"),
+    ...text("schema", "s"),
+    ...text("table", "t"),
+    ...text("column", "c"),
+    ...text("dataType", "d"),
+    ...text("constraint", "n"),
+    ...text("file", "F"),
+    ...number("line", "L"),
+    ...text("routine", "R")
+  }
+}
+
+/** `"INSERT"` and 3 of `INSERT 0 3`; the number is absent in `CREATE TABLE`. */
+export const readCommand = (reader: MessageReader): { readonly command: string; readonly rowCount: number } => {
+  const tag = reader.cString()
+  reader.end()
+  const [, command = tag, count] = /^(.*?)(?: 0)? (\d+)$/.exec(tag) ?? []
+  return { command, rowCount: count === undefined ? 0 : Number(count) }
+}
