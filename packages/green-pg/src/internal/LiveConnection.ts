@@ -199,9 +199,8 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   loadTypes(names: ReadonlyArray<string>): Effect.Effect<void, PgError> {
-    const asked = [PgTypes.array(names, PgTypes.OID.text)]
     return Effect.flatMap(
-      this.#session.query<PgTypes.CatalogRow>(PgTypes.catalogQuery, asked, "objects", false, this.#holder),
+      this.#session.query<PgTypes.CatalogRow>(PgTypes.catalogQuery, [names], "objects", false, this.#holder),
       ({ rows }) => Effect.try({ try: () => this.types.load(rows), catch: (thrown) => inputError("loadTypes", thrown) })
     )
   }
