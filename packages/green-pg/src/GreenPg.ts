@@ -116,8 +116,9 @@ const wrapped = (connection: PgConnectionShape): SqlConnection => new SqlConnect
 const asSqlError = <E>(error: E | PgError): E | SqlError.SqlError =>
   error instanceof PgError ? sqlError(error) : error
 
+/** While a statement that nobody waits for any more still runs, nobody knows: it is one then. */
 const isTransaction = (connection: Connection): boolean =>
-  connection instanceof SqlConnection && /^(in transaction|failed)$/.test(connection.connection.transaction)
+  connection instanceof SqlConnection && !/^(idle|unknown)$/.test(connection.connection.transaction)
 
 /** The custom fragment that the compiler of @effect/sql-pg knows. */
 const json = Statement.custom<Statement.Custom<"PgJson", unknown>>("PgJson")

@@ -192,17 +192,17 @@ export class Session {
           })
         )
       }
-      const isOpen = driver.transaction === "in transaction" || driver.transaction === "failed"
-      const rollback =
-        pipeline.failure === undefined && isOpen
+      // What was abandoned may still run, and whether a transaction is open is only known at its end.
+      const abandoned = this.#abandoned.at(-1)
+      const drained = abandoned === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(abandoned)
+      const rollback = Effect.suspend(() =>
+        pipeline.failure === undefined && (driver.transaction === "in transaction" || driver.transaction === "failed")
           ? this.query("ROLLBACK", [], "objects", false, holder).pipe(
               Effect.catch(() => Effect.sync(() => (this.retired = true)))
             )
           : Effect.void
-      return Effect.andThen(
-        rollback,
-        Effect.sync(() => pipeline.release(holder))
       )
+      return drained.pipe(Effect.andThen(rollback), Effect.andThen(Effect.sync(() => pipeline.release(holder))))
     })
   }
 

@@ -19,7 +19,8 @@ export class SqlConnection implements Connection {
   }
 
   execute(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
-    return rows(this.connection.query(sql, values), transform)
+    const result = this.connection.query(sql, values)
+    return rows(undoes.test(sql) ? Effect.catchIf(result, isLost, nothing) : result, transform)
   }
 
   executeRaw(sql: string, values: ReadonlyArray<unknown>): Effect.Effect<PgResult, SqlError.SqlError> {
@@ -45,6 +46,16 @@ export class SqlConnection implements Connection {
 }
 
 const unprepared = { prepare: false } as const
+
+/**
+ * What `withTransaction` says at the end of a transaction or savepoint. Its failure would be a defect; but with the
+ * connection the transaction is gone, and whoever goes on with it, if only to commit, hears of that.
+ */
+const undoes = /^(ROLLBACK|(ROLLBACK TO|RELEASE) SAVEPOINT effect_sql_\d+)$/
+
+const isLost = ({ reason }: PgError): boolean => reason._tag === "ConnectionLost" || reason._tag === "Closed"
+
+const nothing = (): Effect.Effect<PgResult> => Effect.succeed({ rows: [], fields: [], command: "", rowCount: 0 })
 
 const rows = <A extends object>(
   result: Effect.Effect<PgResult<A>, PgError>,
