@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import { Green } from "green-core"
@@ -59,7 +60,10 @@ export class Database extends Context.Service<
 export const clientLayer = (variant: Variant, options: GreenPg.GreenPgOptions = {}) =>
   Layer.unwrap(
     Database.useSync((database) =>
-      GreenPg.layer({ ...database.options, ...variant, maxConnections: 4, ...options }).pipe(Layer.orDie)
+      GreenPg.layer({ ...database.options, ...variant, maxConnections: 4, ...options }).pipe(
+        Layer.orDie,
+        Layer.merge(Reactivity.layer)
+      )
     )
   ).pipe(Layer.provideMerge(Database.layer), Layer.provideMerge(environment))
 
