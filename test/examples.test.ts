@@ -1,5 +1,6 @@
 import { globSync } from "node:fs"
 import { expect, it } from "vitest"
+import { load as loadLibcurl } from "../examples/curl/libcurl.ts"
 import { root, runSource } from "./support/run.ts"
 
 const minute = 60_000
@@ -11,6 +12,18 @@ over the network: Emma, Persuasion, Middlemarch
 in memory:        Emma, Persuasion, Middlemarch
 being recorded:   Emma, Persuasion, Middlemarch
 from a cassette:  Emma, Persuasion, Middlemarch
+`,
+  "examples/curl.ts":
+    loadLibcurl() === undefined
+      ? "libcurl.so.4 is not installed (Debian: libcurl4): there is nothing to show"
+      : `
+together: 200 a, 200 b, 200 c
+interrupted: the server has seen it leave
+a time-out of Effect's: TimeoutError
+a time-out of curl's: CurlError 28
+refused: http://127.0.0.1:1/: Couldn't connect to server
+large: 1572864
+waiting: 0
 `,
   "examples/custom-fd-layer.ts": `
 (a) at once: hello, world

@@ -112,13 +112,19 @@ export function run<A>(
 
 /**
  * Starts a protocol that belongs to no fiber, as a connection that serves many fibers needs one. It runs to its first
- * wait within the call; `onExit` is called once, when it is over, perhaps within the call. The steps run in whatever
- * asynchronous context the handler resumes in. `context` is what the handler sees as that of the caller.
+ * wait within the call; `onExit` is called once, when it is over, perhaps within the call. It must not throw: whoever
+ * wakes the protocol would get that.
  *
- * The result stops it, as an interruption does: the wait is withdrawn, the `finally` blocks run and what they wait for
- * is waited for, and the exit is an interruption, or the defect that they threw. Harmless when it is over.
+ * The steps run in whatever asynchronous context the handler resumes in. `context` is what the handler sees as that of
+ * the caller, and names the scheduler by which others get their turn: take it from a fiber, by `Effect.context`.
  *
  * The exit fails with the `FdError` that the protocol lets escape; anything else that it throws is a defect.
+ *
+ * The result stops it, as an interruption does: the wait is withdrawn, the `finally` blocks run, and what they wait for
+ * is waited for. The exit is then an interruption, or the defect that they threw. A protocol that stops itself goes on
+ * to its next wait; when it ends before that, the exit is its own. Harmless when it is over, and a second time.
+ *
+ * Nobody stops it but you: a fiber that starts one does so in `Effect.acquireRelease`.
  *
  * @category operations
  * @since 0.1.0
@@ -169,7 +175,9 @@ class Stepper<A, E> {
   #resume: (exit: Exit.Exit<A, E>) => void
   #withdraw: Handler.Withdraw = Handler.nothingToWithdraw
   #stepping = false
-  #interrupted = false
+  #stopped = false
+  /** It was told to return: whatever the generator gives after that, it was stopped. */
+  #returning = false
 
   constructor(
     protocol: () => Protocol<A>,
@@ -191,9 +199,10 @@ class Stepper<A, E> {
     this.#advance("start")
   }
 
-  /** Stops it; `stopped` gets the exit that `resume` would have got. */
+  /** Stops it; `stopped` gets the exit that `resume` would have got. To return twice would leave a `finally` block. */
   stop(stopped: (exit: Exit.Exit<A, E>) => void): void {
-    this.#interrupted = true
+    if (this.#stopped) return
+    this.#stopped = true
     this.#resume = stopped
     this.#withdraw()
     // A protocol that interrupts its own fiber is in the middle of a step, which goes on to stop.
@@ -206,7 +215,7 @@ class Stepper<A, E> {
     try {
       exit = this.#steps(move)
     } catch (thrown) {
-      exit = this.#failure(thrown)
+      exit = this.#returning ? Exit.die(thrown) : this.#failure(thrown)
     } finally {
       this.#stepping = false
     }
@@ -218,19 +227,20 @@ class Stepper<A, E> {
     let move: Move | undefined = first
     for (let steps = 1; move !== undefined; steps++) {
       if (steps > mostStepsAtOnce) return this.#later(move)
-      const wasInterrupted: boolean = this.#interrupted
+      const wasStopped: boolean = this.#stopped
       let request: WaitFdRequest
       if (move === "return") {
+        this.#returning = true
         const generator: Generator<WaitFdRequest, unknown, Fd.Readiness> | undefined = this.#generator
         const result = generator?.return(undefined)
         if (result === undefined || result.done === true) return Exit.interrupt()
         request = result.value
       } else {
         const result = this.#step(move)
-        if (result.done === true) return Exit.succeed(result.value)
+        if (result.done === true) return this.#returning ? Exit.interrupt() : Exit.succeed(result.value)
         request = result.value
       }
-      move = this.#interrupted && !wasInterrupted ? "return" : this.#wait(request)
+      move = this.#stopped && !wasStopped ? "return" : this.#wait(request)
     }
     return undefined
   }

@@ -169,12 +169,14 @@ export interface LibpqFunctions {
   readonly PQbinaryTuples: (result: Handle) => number
   /** The address of the value. */
   readonly PQgetvalue: (result: Handle, row: number, column: number) => number
+  /** `PQgetvalue` of a value that is text, as a string: `""` may be NULL. */
+  readonly getText: (result: Handle, row: number, column: number) => string
   readonly PQgetlength: (result: Handle, row: number, column: number) => number
   readonly PQgetisnull: (result: Handle, row: number, column: number) => number
   readonly PQcmdStatus: (result: Handle) => string
   readonly PQcmdTuples: (result: Handle) => string
   readonly PQclear: (result: Handle) => void
-  /** Copies memory of the library, as a value that `PQgetvalue` names. */
+  /** Copies memory of the library, as a value that `PQgetvalue` names. The target is memory that does not move. */
   readonly copyMemory: (target: Uint8Array, source: number, length: number) => void
 
   /** Asks the server to cancel what runs, without blocking: libpq 17. */

@@ -11,12 +11,12 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { FdIo, Wait, WaitFd } from "green-core"
 import type { ConnectOptions } from "./ConnectOptions.ts"
 import { LiveConnection } from "./internal/LiveConnection.ts"
@@ -42,6 +42,13 @@ export interface PgConnectionOptions extends ConnectOptions {
   readonly driver?: "wire" | "libpq" | undefined
   /** The types that values are read and sent as: `PgTypes.make()` unless said. Connections may share them. */
   readonly types?: PgTypes | undefined
+  /**
+   * Whether the session is read only (`default_transaction_read_only`), so that the server refuses whatever writes.
+   * `false` unless said. Statements of different fibers that go out together then are one transaction to the server,
+   * which spares it half of its work; one that fails is run apart from the others. For pools of readers, and replicas:
+   * with `multiplex`, twice the throughput. Do not turn the setting off in the session.
+   */
+  readonly readOnly?: boolean | undefined
   /**
    * Whether statements are kept on the server under a name, so that they are parsed and planned once. `true` unless
    * said. `false` for a pooler between that gives each transaction another session (pgbouncer before 1.21, or without
@@ -175,7 +182,7 @@ export interface PgConnectionShape {
  *
  * @example
  * ```ts no-run
- * import * as Effect from "effect/Effect"
+ * import type * as Effect from "effect/Effect"
  * import { Green } from "green-core"
  * import { Libpq, PgConnection } from "green-pg"
  *

@@ -123,8 +123,6 @@ const count = (option: string, value: number, least: number, most = Number.MAX_S
         })
       )
 
-const unusable: unique symbol = Symbol("the connection that was borrowed is not to be used")
-
 class LivePool implements PgPoolShape {
   readonly #pool: Pool.Pool<PgConnectionShape, PgError>
   readonly #shared: boolean
@@ -147,23 +145,25 @@ class LivePool implements PgPoolShape {
   }
 
   use<A, E, R>(f: (connection: PgConnectionShape) => Effect.Effect<A, E, R>): Effect.Effect<A, E | PgError, R> {
-    // A replacement is asked for when the unusable one is back, since its place may be the only one.
-    const attempt: Effect.Effect<A, E | PgError, R> = Effect.flatMap(
-      Pool.use(this.#pool, (connection): Effect.Effect<A | typeof unusable, E, R> =>
-        this.#isGood(connection) ? f(connection) : Effect.as(Pool.invalidate(this.#pool, connection), unusable)
-      ),
-      (result) => (result === unusable ? attempt : Effect.succeed(result))
+    return Pool.use(this.#pool, (connection): Effect.Effect<A, E | PgError, R> =>
+      this.#isGood(connection)
+        ? f(connection)
+        : Effect.andThen(Pool.invalidate(this.#pool, connection), this.#useAnother(f))
     )
-    return attempt
   }
 
-  get get(): Effect.Effect<PgConnectionShape, PgError, Scope.Scope> {
-    return Effect.flatMap(Pool.get(this.#pool), (connection) =>
+  /** The pool makes another in the place of the one that was invalidated, although that one is still borrowed. */
+  #useAnother<A, E, R>(f: (connection: PgConnectionShape) => Effect.Effect<A, E, R>): Effect.Effect<A, E | PgError, R> {
+    return Effect.scoped(Effect.flatMap(this.get, f))
+  }
+
+  readonly get: Effect.Effect<PgConnectionShape, PgError, Scope.Scope> = Effect.suspend(() =>
+    Effect.flatMap(Pool.get(this.#pool), (connection) =>
       this.#isGood(connection)
         ? Effect.succeed(connection)
         : Effect.andThen(Pool.invalidate(this.#pool, connection), this.get)
     )
-  }
+  )
 
   get reserve(): Effect.Effect<PgConnectionShape, PgError, Scope.Scope> {
     return Effect.flatMap(this.get, (connection) => {

@@ -140,7 +140,7 @@ it.live("a start that is interrupted at any moment leaves nothing", () =>
       directory,
       Effect.gen(function* () {
         // The first ones meet the copying and initdb, until one has got so far.
-        for (const milliseconds of [0, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280, 20, 40, 60, 80, 100, 120]) {
+        for (const milliseconds of [0, 5, 20, 80, 160, 320, 640, 1_280, 30, 60, 100]) {
           const fiber = yield* Effect.forkChild(
             Effect.scoped(
               Effect.gen(function* () {

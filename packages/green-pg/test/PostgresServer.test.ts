@@ -1,38 +1,11 @@
 /** The server itself: the clients are of `pg`. */
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import { PostgresServer, PostgresServerError, type PostgresServerOptions } from "green-pg/testing"
 import { existsSync, readFileSync } from "node:fs"
-import { Client, type ClientConfig } from "pg"
-import { administer, createDatabase, sessions, sharedServer, terminate } from "./support/postgres.ts"
-
-/** A session for one statement; how it fails is the message of the error. */
-const ask = (config: ClientConfig, statement = "SELECT 1 AS one") =>
-  Effect.tryPromise({
-    try: async () => {
-      const client = new Client(config)
-      client.on("error", () => {})
-      try {
-        await client.connect()
-        return (await client.query(statement)).rows
-      } finally {
-        await client.end()
-      }
-    },
-    catch: (cause) => (cause instanceof Error && "code" in cause ? String(cause.code) : String(cause))
-  })
-
-const isAlive = (processId: number | undefined) => {
-  if (processId === undefined) return false
-  try {
-    process.kill(processId, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+import { Client } from "pg"
+import { inject } from "vitest"
+import { administer, ask, createDatabase, sessions, sharedServer, terminate } from "./support/postgres.ts"
 
 layer(sharedServer)("the server of all tests", (it) => {
   it.effect("asks one user for a password, and another for TLS", () =>
@@ -156,26 +129,27 @@ describe("how it is set up", () => {
     })
   )
 
-  it.effect("with TLS it has a certificate that its authority has signed, and takes that of a client", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make({
-        tls: true,
-        hba: ["hostssl all postgres 127.0.0.1/32 cert", "host all postgres 127.0.0.1/32 reject"]
+  it.effect(
+    "with TLS its authority has signed its certificate, and a client's; lines of hba come before the line for everybody",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* PostgresServer.make({
+          tls: true,
+          hba: ["hostssl all postgres 127.0.0.1/32 cert", "host all postgres 127.0.0.1/32 reject"]
+        })
+        const tls = server.tls
+        if (tls === undefined) return assert.fail("no files")
+        const [ca, cert, key] = [tls.authority, tls.certificate, tls.key].map((path) => readFileSync(path, "utf8"))
+        const connectionString = server.url
+        const query = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        assert.deepStrictEqual(yield* ask({ connectionString, ssl: { ca, cert, key } }, query), [
+          { ssl: true, client_dn: "/CN=postgres" }
+        ])
+        assert.strictEqual(yield* Effect.flip(ask({ connectionString, ssl: { ca } })), "28000")
+        assert.strictEqual(yield* Effect.flip(ask({ connectionString })), "28000")
+        const foreign = readFileSync(inject("postgres").tls?.authority ?? "", "utf8")
+        assert.match(yield* Effect.flip(ask({ connectionString, ssl: { ca: foreign, cert, key } })), /SIGNATURE|VERIFY/)
       })
-      const tls = server.tls
-      if (tls === undefined) return assert.fail("no files")
-      const [ca, cert, key] = [tls.authority, tls.certificate, tls.key].map((path) => readFileSync(path, "utf8"))
-      const connectionString = server.url
-      const query = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-      assert.deepStrictEqual(yield* ask({ connectionString, ssl: { ca, cert, key } }, query), [
-        { ssl: true, client_dn: "/CN=postgres" }
-      ])
-      assert.strictEqual(yield* Effect.flip(ask({ connectionString, ssl: { ca } })), "28000")
-      assert.strictEqual(yield* Effect.flip(ask({ connectionString })), "28000")
-      const other = yield* PostgresServer.make({ tls: true })
-      const foreign = readFileSync(other.tls?.authority ?? "", "utf8")
-      assert.match(yield* Effect.flip(ask({ connectionString, ssl: { ca: foreign, cert, key } })), /SIGNATURE|VERIFY/)
-    })
   )
 
   it.effect("its certificate is for other hosts, or has ended, if a test wants that", () =>
@@ -187,18 +161,6 @@ describe("how it is set up", () => {
       })
       assert.strictEqual(yield* fails({ hosts: ["elsewhere.test", "192.0.2.1"] }), "ERR_TLS_CERT_ALTNAME_INVALID")
       assert.strictEqual(yield* fails({ notAfter: new Date("2020-02-02") }), "CERT_HAS_EXPIRED")
-    })
-  )
-
-  it.effect("lines of hba decide before the line for everybody", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make({ hba: ["host all stranger 127.0.0.1/32 reject"] })
-      yield* administer("CREATE ROLE stranger LOGIN").pipe(Effect.provideService(PostgresServer, server))
-      assert.strictEqual(
-        yield* Effect.flip(ask({ host: server.host, port: server.port, user: "stranger", database: "postgres" })),
-        "28000"
-      )
-      assert.deepStrictEqual(yield* ask({ connectionString: server.url }), [{ one: 1 }])
     })
   )
 
@@ -247,101 +209,6 @@ describe("how it is set up", () => {
       assert.instanceOf(error, PostgresServerError)
       assert.strictEqual(error.reason._tag, tag)
       assert.match(error.message, message)
-    })
-  )
-})
-
-describe("its life", () => {
-  it.effect("it stops, and starts on the same port with the same data", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
-      yield* ask({ connectionString: server.url }, "CREATE TABLE kept AS SELECT 42 AS answer")
-      const before = yield* server.processId
-      yield* server.stop()
-      assert.isUndefined(yield* server.processId)
-      assert.isFalse(isAlive(before))
-      assert.strictEqual(yield* Effect.flip(ask({ connectionString: server.url })), "ECONNREFUSED")
-      yield* server.stop()
-      yield* server.start
-      const after = yield* server.processId
-      assert.notStrictEqual(after, before)
-      yield* server.start
-      assert.strictEqual(yield* server.processId, after)
-      assert.deepStrictEqual(yield* ask({ connectionString: server.url }, "TABLE kept"), [{ answer: 42 }])
-      yield* server.restart("immediate")
-      assert.deepStrictEqual(yield* ask({ connectionString: server.url }, "TABLE kept"), [{ answer: 42 }])
-      assert.include(yield* server.log, "automatic recovery in progress")
-    })
-  )
-
-  it.effect("starts that meet a stop, or each other, take turns", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
-      yield* Effect.all([server.stop(), server.start, server.start, server.stop("immediate"), server.start], {
-        concurrency: "unbounded"
-      }).pipe(Effect.ignore)
-      yield* server.start
-      assert.deepStrictEqual(yield* ask({ connectionString: server.url }), [{ one: 1 }])
-    })
-  )
-
-  it.effect("a smart stop waits for the clients, and one that is interrupted leaves the way to a faster one", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
-      const client = new Client(server.url)
-      const ended = new Promise<string>((resolve) => client.on("error", (error) => resolve(error.message)))
-      yield* Effect.promise(() => client.connect())
-      const stopping = yield* Effect.forkChild(server.stop("smart"), { startImmediately: true })
-      // The server has heard of it when it lets nobody else in.
-      yield* Effect.repeat(Effect.exit(ask({ connectionString: server.url })), {
-        until: (exit) => Exit.isFailure(exit)
-      })
-      assert.isUndefined(stopping.pollUnsafe())
-      yield* Fiber.interrupt(stopping)
-      yield* server.stop("fast")
-      assert.isUndefined(yield* server.processId)
-      assert.include(yield* Effect.promise(() => ended), "terminating connection")
-    })
-  )
-
-  it.effect("it starts again after its postmaster was killed", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
-      const killed = yield* server.processId
-      assert.isDefined(killed)
-      process.kill(killed ?? 0, "SIGKILL")
-      yield* Effect.repeat(server.processId, { until: (processId) => processId === undefined })
-      yield* server.start
-      assert.deepStrictEqual(yield* ask({ connectionString: server.url }), [{ one: 1 }])
-    })
-  )
-
-  it.effect("who connects after a reload meets the new configuration", () =>
-    Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
-      const ownTrust = { connectionString: server.url }
-      yield* ask(ownTrust, "ALTER SYSTEM SET green.fresh = 'yes'")
-      yield* server.reload
-      assert.deepStrictEqual(yield* ask(ownTrust, "SELECT current_setting('green.fresh') AS fresh"), [{ fresh: "yes" }])
-    })
-  )
-
-  it.effect("the end of the scope ends it, with a client in it, and removes its files", () =>
-    Effect.gen(function* () {
-      const clients: Array<Client> = []
-      const left = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const server = yield* PostgresServer.make({ tls: true })
-          const client = new Client(server.url)
-          client.on("error", () => {})
-          yield* Effect.promise(() => client.connect())
-          clients.push(client)
-          return { processId: yield* server.processId, data: server.dataDirectory, sockets: server.socketDirectory }
-        })
-      )
-      assert.isFalse(isAlive(left.processId))
-      assert.deepStrictEqual([existsSync(left.data), existsSync(left.sockets)], [false, false])
-      yield* Effect.promise(() => Promise.allSettled(clients.map((client) => client.end())))
     })
   )
 })

@@ -8,6 +8,9 @@ import type { ValueSink } from "@effect/sql-pg/PgProtocol"
 
 const encoder = new TextEncoder()
 
+/** So much memory is kept for what comes next. */
+const mostKept = 1024 * 1024
+
 /** Up to so many characters the loop is cheaper than a call to the encoder. */
 const fewCharacters = 48
 /** Up to so many bytes the loop is cheaper than a copy. */
@@ -28,7 +31,7 @@ export class ByteWriter implements ValueSink {
   /** Forgets what is written; memory for something that was large is let go. */
   clear(): void {
     this.length = 0
-    if (this.bytes.length > this.#capacity * 16) this.bytes = Buffer.allocUnsafeSlow(this.#capacity)
+    if (this.bytes.length > mostKept) this.bytes = Buffer.allocUnsafeSlow(this.#capacity)
   }
 
   /** Makes room for so many bytes more. */

@@ -34,8 +34,13 @@ export interface QueryRequest {
   readonly shape: RowShape
   /** How many rows are handed out at a time; 0 hands them out all at once, with the completion. */
   readonly chunk: number
-  /** Whether a Sync follows: the end of an implicit transaction, after which an error is forgotten. */
-  readonly sync: boolean
+  /** Whether it may be in one implicit transaction with others, since none of them can write. */
+  readonly shares: boolean
+  /**
+   * Whether a Sync follows: the end of an implicit transaction, after which an error is forgotten. The pipeline decides it
+   * for those that share, when it sends them.
+   */
+  sync: boolean
 }
 
 /**

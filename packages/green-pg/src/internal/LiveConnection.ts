@@ -18,7 +18,7 @@ import { Channels } from "./Channels.ts"
 import { cancelRequest } from "./connect/cancelRequest.ts"
 import { open } from "./connect/open.ts"
 import { copyIn } from "./copyIn.ts"
-import type { Driver, DriverEvents, Notification, TransactionStatus } from "./Driver.ts"
+import type { Completion, Driver, DriverEvents, Notification, RowShape, TransactionStatus } from "./Driver.ts"
 import { Script } from "./exchanges.ts"
 import { checkText, inputError } from "./input.ts"
 import { LibpqDriver } from "./libpq/LibpqDriver.ts"
@@ -74,7 +74,7 @@ export class LiveConnection implements PgConnectionShape {
         return speakOn(libpq, connection, types, events, speaker)
       }
       const driver: Driver = yield* Effect.acquireRelease(
-        open(libpq, options, establish),
+        open(libpq, connectOptions(options), establish),
         (driver) => Effect.sync(() => driver.close()),
         { interruptible: true }
       )
@@ -101,6 +101,7 @@ export class LiveConnection implements PgConnectionShape {
       const session = new Session({
         pipeline,
         types,
+        readOnly: options.readOnly ?? false,
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
         cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
       })
@@ -121,7 +122,7 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   query(sql: string, parameters?: ReadonlyArray<unknown>, options?: QueryOptions): Effect.Effect<PgResult, PgError> {
-    return this.#session.query<Row>(sql, parameters ?? none, "objects", this.#prepares(options), this.#holder)
+    return this.ask<Row, PgResult, PgError>(sql, parameters ?? none, "objects", options, toResult, itself)
   }
 
   queryValues(
@@ -129,13 +130,20 @@ export class LiveConnection implements PgConnectionShape {
     parameters?: ReadonlyArray<unknown>,
     options?: QueryOptions
   ): Effect.Effect<PgResult<ReadonlyArray<unknown>>, PgError> {
-    return this.#session.query<ReadonlyArray<unknown>>(
-      sql,
-      parameters ?? none,
-      "values",
-      this.#prepares(options),
-      this.#holder
-    )
+    return this.ask(sql, parameters ?? none, "values", options, toResult<ReadonlyArray<unknown>>, itself)
+  }
+
+  /** A statement, with what is to be made of its result or error. */
+  ask<A, B, E>(
+    sql: string,
+    values: ReadonlyArray<unknown>,
+    shape: RowShape,
+    options: QueryOptions | undefined,
+    onResult: (rows: Array<A>, completion: Completion) => B,
+    onError: (error: PgError) => E
+  ): Effect.Effect<B, E> {
+    const prepare = options?.prepare ?? this.#shared.prepare
+    return this.#session.query({ sql, values, shape, prepare, holder: this.#holder, onResult, onError })
   }
 
   script(sql: string): Effect.Effect<ReadonlyArray<PgResult>, PgError> {
@@ -200,8 +208,15 @@ export class LiveConnection implements PgConnectionShape {
 
   loadTypes(names: ReadonlyArray<string>): Effect.Effect<void, PgError> {
     return Effect.flatMap(
-      this.#session.query<PgTypes.CatalogRow>(PgTypes.catalogQuery, [names], "objects", false, this.#holder),
-      ({ rows }) => Effect.try({ try: () => this.types.load(rows), catch: (thrown) => inputError("loadTypes", thrown) })
+      this.ask<PgTypes.CatalogRow, ReadonlyArray<PgTypes.CatalogRow>, PgError>(
+        PgTypes.catalogQuery,
+        [names],
+        "objects",
+        { prepare: false },
+        (rows) => rows,
+        itself
+      ),
+      (rows) => Effect.try({ try: () => this.types.load(rows), catch: (thrown) => inputError("loadTypes", thrown) })
     )
   }
 
@@ -209,6 +224,11 @@ export class LiveConnection implements PgConnectionShape {
     return options?.prepare ?? this.#shared.prepare
   }
 }
+
+const connectOptions = (options: PgConnectionOptions): PgConnectionOptions =>
+  options.readOnly === true
+    ? { ...options, startupParameters: { ...options.startupParameters, default_transaction_read_only: "on" } }
+    : options
 
 /** The driver of an established connection, which owns it from then on; and closes it when there can be none. */
 function* speakOn(
@@ -233,5 +253,14 @@ function* speakOn(
     if (!speaking) libpq.PQfinish(connection)
   }
 }
+
+const toResult = <A>(rows: Array<A>, { command, fields, rowCount }: Completion): PgResult<A> => ({
+  rows,
+  fields,
+  command,
+  rowCount
+})
+
+const itself = (error: PgError): PgError => error
 
 const none: ReadonlyArray<unknown> = []

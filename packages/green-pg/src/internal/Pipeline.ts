@@ -25,6 +25,9 @@ export interface Holder {
 
 type Queued = Exchange | Holder
 
+/** The answers of those that share come when the last of them is done. */
+const mostShared = 63
+
 const isHolder = (queued: Queued): queued is Holder => "onHeld" in queued
 
 export class Pipeline {
@@ -50,6 +53,8 @@ export class Pipeline {
   #script = false
   /** … or needs a Sync behind it. */
   #unsynced = false
+  /** How many share the implicit transaction by now. */
+  #shared = 0
   #stopConversation: () => void = () => {}
   #stopWriting: () => void = () => {}
   #failure: PgError | undefined
@@ -255,10 +260,12 @@ export class Pipeline {
       if (driver.outstanding === 0) this.#script = false
       else if (this.#script || next.request._tag === "Script") return
       queue.shift()
+      const { request } = next
+      if (request._tag === "Query" && request.shares) request.sync = !this.#sharesWith(queue[0])
       try {
         driver.send(next)
-        this.#script = next.request._tag === "Script"
-        this.#unsynced = next.request._tag === "Close" || (next.request._tag === "Query" && !next.request.sync)
+        this.#script = request._tag === "Script"
+        this.#unsynced = request._tag === "Close" || (request._tag === "Query" && !request.sync)
       } catch (thrown) {
         const error = errorOf(thrown)
         next.onError(error)
@@ -271,6 +278,19 @@ export class Pipeline {
         if (this.#unsynced) driver.send(new Sync())
       }
     }
+  }
+
+  /** Whether the one that is sent now shares its implicit transaction with the one behind it. */
+  #sharesWith(next: Queued | undefined): boolean {
+    const shares =
+      next !== undefined &&
+      !isHolder(next) &&
+      next.request._tag === "Query" &&
+      next.request.shares &&
+      this.#shared < mostShared &&
+      this.driver.parameterStatus("default_transaction_read_only") === "on"
+    this.#shared = shares ? this.#shared + 1 : 0
+    return shares
   }
 
   /** Gives the connection to the next in the queue, if it wants to hold it and everything before is answered. */
@@ -334,6 +354,7 @@ class Sync implements Exchange {
     statement: undefined,
     shape: "values",
     chunk: 0,
+    shares: false,
     sync: true
   }
   readonly paused = false

@@ -13,11 +13,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { PgError } from "../PgError.ts"
-import type { PgResult } from "../PgResult.ts"
-import type { PgTypes } from "../PgTypes.ts"
+import type { Parameter, PgTypes } from "../PgTypes.ts"
 import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
-import { Asked, Query } from "./exchanges.ts"
+import { Call, type Question } from "./Call.ts"
+import { Asked } from "./exchanges.ts"
 import type { Holder, Pipeline } from "./Pipeline.ts"
 import type { Statements } from "./Statements.ts"
 
@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly pipeline: Pipeline
   readonly types: PgTypes
   readonly statements: Statements
+  /** Whether no statement can write. */
+  readonly readOnly: boolean
   /** Asks the server to cancel what runs. It never fails, and is over when the server has been told. */
   readonly cancel: Effect.Effect<void>
 }
@@ -37,6 +39,7 @@ export class Session {
   readonly pipeline: Pipeline
   readonly types: PgTypes
   readonly statements: Statements
+  readonly #readOnly: boolean
   readonly #cancel: Effect.Effect<void>
   /** The requests on their way that nobody waits for, in order. */
   readonly #abandoned: Array<Asked> = []
@@ -44,7 +47,8 @@ export class Session {
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
 
-  constructor({ cancel, pipeline, statements, types }: SessionOptions) {
+  constructor({ cancel, pipeline, readOnly, statements, types }: SessionOptions) {
+    this.#readOnly = readOnly
     this.pipeline = pipeline
     this.driver = pipeline.driver
     this.types = types
@@ -60,41 +64,34 @@ export class Session {
   }
 
   /** One statement, with all its rows. */
-  query<A>(
-    sql: string,
-    values: ReadonlyArray<unknown>,
-    shape: RowShape,
-    prepare: boolean,
-    holder: Holder | undefined
-  ): Effect.Effect<PgResult<A>, PgError> {
-    return Effect.callback<PgResult<A>, PgError>((resume) => {
-      let again = true
-      let asked: Query<A, QueryRequest> | undefined
-      const ask = (): void => {
-        try {
-          asked = new Query(this.request(sql, values, { shape, prepare }, holder))
-        } catch (thrown) {
-          resume(Exit.fail(inputError("query", thrown)))
-          return
-        }
-        asked.whenEnded = ended
-        this.submit(asked, holder)
-      }
-      const ended = (): void => {
-        const error = asked?.error
-        if (asked === undefined) return
-        if (error === undefined) {
-          resume(Exit.succeed(asked.result))
-        } else if (again && this.isStale(asked.request, error, holder)) {
-          again = false
-          ask()
-        } else {
-          resume(Exit.fail(error))
-        }
-      }
-      ask()
-      return Effect.suspend(() => (asked === undefined ? Effect.void : this.interrupt(asked)))
+  query<A, B, E>(question: Question<A, B, E>): Effect.Effect<B, E> {
+    return Effect.callback<B, E>((resume) => {
+      const call = this.ask(question, resume, true)
+      return call === undefined ? undefined : Effect.suspend(() => this.interrupt(call.current))
     })
+  }
+
+  /** Asks; `undefined` when there is nothing to ask, of which `resume` has been told. */
+  ask<A, B, E>(
+    question: Question<A, B, E>,
+    resume: (exit: Effect.Effect<B, E>) => void,
+    again: boolean
+  ): Call<A, B, E> | undefined {
+    let call: Call<A, B, E>
+    try {
+      call = new Call(
+        this,
+        question,
+        this.request(question.sql, question.values, question, question.holder),
+        resume,
+        again
+      )
+    } catch (thrown) {
+      resume(Exit.fail(question.onError(inputError("query", thrown))))
+      return undefined
+    }
+    this.submit(call, question.holder)
+    return call
   }
 
   /** Submits an exchange and waits for its end; interruption ends it. Fails with its error. */
@@ -120,7 +117,7 @@ export class Session {
     options: { readonly shape: RowShape; readonly prepare: boolean; readonly chunk?: number; readonly sync?: boolean },
     holder: Holder | undefined
   ): QueryRequest {
-    const parameters = values.map((value, index) => this.types.parameter(value, index))
+    const parameters = values.length === 0 ? noParameters : values.map(this.types.parameter)
     const statement = options.prepare ? this.statements.get(sql, parameters) : undefined
     if (statement?.state !== "ready") {
       checkText("query", "the SQL text", sql)
@@ -135,6 +132,7 @@ export class Session {
       statement,
       shape: options.shape,
       chunk: options.chunk ?? 0,
+      shares: this.#readOnly && holder === undefined && options.sync === undefined && options.chunk === undefined,
       sync: options.sync ?? true
     }
   }
@@ -192,17 +190,27 @@ export class Session {
           })
         )
       }
-      // What was abandoned may still run, and whether a transaction is open is only known at its end.
-      const abandoned = this.#abandoned.at(-1)
-      const drained = abandoned === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(abandoned)
-      const rollback = Effect.suspend(() =>
-        pipeline.failure === undefined && (driver.transaction === "in transaction" || driver.transaction === "failed")
-          ? this.query("ROLLBACK", [], "objects", false, holder).pipe(
-              Effect.catch(() => Effect.sync(() => (this.retired = true)))
-            )
-          : Effect.void
+      // What was left to run, since others shared the connection, would keep the next holder waiting.
+      const left = this.#abandoned.at(-1)
+      return Effect.andThen(
+        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(left),
+        Effect.andThen(
+          this.#rollback(holder),
+          Effect.sync(() => pipeline.release(holder))
+        )
       )
-      return drained.pipe(Effect.andThen(rollback), Effect.andThen(Effect.sync(() => pipeline.release(holder))))
+    })
+  }
+
+  #rollback(holder: Holder): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { transaction } = this.driver
+      if (this.pipeline.failure !== undefined) return Effect.void
+      if (transaction !== "in transaction" && transaction !== "failed") return Effect.void
+      return this.perform(() => new Asked({ _tag: "Script", sql: "ROLLBACK" }), holder).pipe(
+        Effect.catch(() => Effect.sync(() => (this.retired = true))),
+        Effect.asVoid
+      )
     })
   }
 
@@ -269,10 +277,10 @@ export class Session {
   }
 
   /**
-   * Whether the server has lost the statement, or its plan is no good any more, so that it is prepared once more. Not
-   * within a transaction, which the error has ended.
+   * Whether a statement that failed is asked for once more: one that the server has lost, or whose plan is no good any
+   * more, is prepared anew; not within a transaction, which the error has ended.
    */
-  isStale({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
+  mayAskAgain({ statement }: QueryRequest, error: PgError, holder: Holder | undefined): boolean {
     if (statement === undefined || error.reason._tag !== "Server") return false
     const { code, routine } = error.reason.message
     if (code !== "26000" && !(code === "0A000" && routine === "RevalidateCachedQuery")) return false
@@ -280,6 +288,8 @@ export class Session {
     return holder === undefined || this.driver.transaction === "idle"
   }
 }
+
+const noParameters: ReadonlyArray<Parameter> = []
 
 const schedule = (task: () => void): void => {
   const fiber = Fiber.getCurrent()

@@ -3,10 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { PgConnectionShape } from "../PgConnection.ts"
+import type { PgConnectionShape, QueryOptions } from "../PgConnection.ts"
 import { PgError } from "../PgError.ts"
 import type { PgResult, Row } from "../PgResult.ts"
 import type { Connection, SqlError } from "./effectSql.ts"
+import { LiveConnection } from "./LiveConnection.ts"
 import { sqlError } from "./sqlError.ts"
 
 type Transform = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
@@ -19,8 +20,12 @@ export class SqlConnection implements Connection {
   }
 
   execute(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
-    const result = this.connection.query(sql, values)
-    return rows(undoes.test(sql) ? Effect.catchIf(result, isLost, nothing) : result, transform)
+    const rows = this.#rows(sql, values, undefined, transform)
+    return values.length === 0 && undoes.test(sql) ? Effect.catchIf(rows, isLost, () => Effect.succeed([])) : rows
+  }
+
+  executeUnprepared(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
+    return this.#rows(sql, values, unprepared, transform)
   }
 
   executeRaw(sql: string, values: ReadonlyArray<unknown>): Effect.Effect<PgResult, SqlError.SqlError> {
@@ -33,17 +38,48 @@ export class SqlConnection implements Connection {
   }
 
   executeValues(sql: string, values: ReadonlyArray<unknown>) {
-    return rows(this.connection.queryValues(sql, values), undefined)
+    return this.#values(sql, values, undefined)
   }
 
   executeValuesUnprepared(sql: string, values: ReadonlyArray<unknown>) {
-    return rows(this.connection.queryValues(sql, values, unprepared), undefined)
+    return this.#values(sql, values, unprepared)
   }
 
-  executeUnprepared(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
-    return rows(this.connection.query(sql, values, unprepared), transform)
+  #rows(
+    sql: string,
+    values: ReadonlyArray<unknown>,
+    options: QueryOptions | undefined,
+    transform: NonNullable<Transform> = itself
+  ) {
+    const { connection } = this
+    // A connection of ours makes what is wanted of the answer at once.
+    return connection instanceof LiveConnection
+      ? connection.ask<Row, ReadonlyArray<Row>, SqlError.SqlError>(sql, values, "objects", options, transform, sqlError)
+      : Effect.mapBoth(connection.query(sql, values, options), {
+          onFailure: sqlError,
+          onSuccess: ({ rows }) => transform(rows)
+        })
+  }
+
+  #values(sql: string, values: ReadonlyArray<unknown>, options: QueryOptions | undefined) {
+    const { connection } = this
+    return connection instanceof LiveConnection
+      ? connection.ask<Values, ReadonlyArray<Values>, SqlError.SqlError>(
+          sql,
+          values,
+          "values",
+          options,
+          itself,
+          sqlError
+        )
+      : Effect.mapBoth(connection.queryValues(sql, values, options), {
+          onFailure: sqlError,
+          onSuccess: ({ rows }) => rows
+        })
   }
 }
+
+type Values = ReadonlyArray<unknown>
 
 const unprepared = { prepare: false } as const
 
@@ -53,20 +89,9 @@ const unprepared = { prepare: false } as const
  */
 const undoes = /^(ROLLBACK|(ROLLBACK TO|RELEASE) SAVEPOINT effect_sql_\d+)$/
 
-const isLost = ({ reason }: PgError): boolean => reason._tag === "ConnectionLost" || reason._tag === "Closed"
+const isLost = ({ reason }: SqlError.SqlError): boolean => reason._tag === "ConnectionError"
 
-const nothing = (): Effect.Effect<PgResult> => Effect.succeed({ rows: [], fields: [], command: "", rowCount: 0 })
-
-const rows = <A extends object>(
-  result: Effect.Effect<PgResult<A>, PgError>,
-  transform: Transform
-): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> =>
-  Effect.mapBoth(result, {
-    onFailure: sqlError,
-    onSuccess: transform === undefined ? rowsOf : ({ rows }) => transform(rows)
-  })
-
-const rowsOf = <A>({ rows }: PgResult<A>): ReadonlyArray<A> => rows
+const itself = <A>(rows: A): A => rows
 
 const transformed = (
   chunk: readonly [Row, ...Array<Row>],

@@ -42,7 +42,7 @@ export const batch = (
       const failed = asked.find((each) => each.error !== undefined)
       if (failed?.error === undefined) {
         resume(Exit.succeed(asked.map(({ result }) => result)))
-      } else if (again && session.isStale(failed.request, failed.error, holder)) {
+      } else if (again && session.mayAskAgain(failed.request, failed.error, holder)) {
         again = false
         ask()
       } else {

@@ -3,13 +3,16 @@
  *
  * One and not one for each file: a server is a thousand files, and a file system slows down when thousands are made and
  * removed again and again (ext4 looks through all inodes that were freed in the last minutes).
+
+ * It is loaded outside of the tests, without the condition that leads to sources: hence the path.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { PostgresServer } from "green-pg/testing"
+import { Client } from "pg"
 import type { TestProject } from "vitest/node"
-import { administer, type Shared } from "./postgres.ts"
+import { PostgresServer } from "../../src/testing/index.ts"
+import type { Shared } from "./postgres.ts"
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -25,11 +28,12 @@ const hba = [
 
 const server = Effect.gen(function* () {
   const server = yield* PostgresServer.make({ tls: true, hba })
-  yield* Effect.provideService(
-    administer("CREATE ROLE scram_user LOGIN SUPERUSER PASSWORD 'secret'; CREATE ROLE tls_user LOGIN SUPERUSER"),
-    PostgresServer,
-    server
-  )
+  yield* Effect.promise(async () => {
+    const client = new Client(server.url)
+    await client.connect()
+    await client.query("CREATE ROLE scram_user LOGIN SUPERUSER PASSWORD 'secret'; CREATE ROLE tls_user LOGIN SUPERUSER")
+    await client.end()
+  })
   const { processId, log: _log, start: _start, stop: _stop, restart: _restart, reload: _reload, ...rest } = server
   return { ...rest, processId: yield* processId }
 })

@@ -10,7 +10,7 @@ import { PostgresServer } from "green-pg/testing"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import { Client, type QueryResultRow } from "pg"
+import { Client, type ClientConfig, type QueryResultRow } from "pg"
 import { inject } from "vitest"
 
 /** What a process of tests is told of the server of all. */
@@ -65,6 +65,22 @@ export const administer = <Row extends QueryResultRow>(
       (client) => Effect.promise(() => client.end())
     )
   )
+
+/** A session of anybody's for one statement. It fails with the code of the error. */
+export const ask = (config: ClientConfig, statement = "SELECT 1 AS one") =>
+  Effect.tryPromise({
+    try: async () => {
+      const client = new Client(config)
+      client.on("error", () => {})
+      try {
+        await client.connect()
+        return (await client.query(statement)).rows
+      } finally {
+        await client.end()
+      }
+    },
+    catch: (cause) => (cause instanceof Error && "code" in cause ? String(cause.code) : String(cause))
+  })
 
 /** An empty database, for as long as the scope. Sessions that are still in it at the end are ended. */
 export const createDatabase = (prefix = "test"): Effect.Effect<string, never, PostgresServer | Scope.Scope> =>

@@ -105,6 +105,7 @@ export const query = (
     statement: undefined,
     shape: "objects",
     chunk: 0,
+    shares: false,
     sync: true,
     ...options
   })

@@ -38,7 +38,7 @@ export function* connect(libpq: LibpqFunctions, { keywords, values }: Attempt): 
     if (libpq.PQstatus(connection) === Libpq.CONNECTION_BAD) throw new Error(problem())
     // The first wait is for writing, before the first poll: "as if PQconnectPoll had last returned PGRES_POLLING_WRITING".
     let first = true
-    yield* WaitPoll.poll(
+    yield* WaitPoll.protocol(
       () => {
         if (!first) return answer(libpq.PQconnectPoll(connection), problem)
         first = false
@@ -61,7 +61,7 @@ export function* cancel(libpq: LibpqCancel, connection: Handle): Protocol.Protoc
     const problem = (): string => libpq.PQcancelErrorMessage(request).trim()
     if (libpq.PQcancelStart(request) !== 1) throw new Error(problem())
     let first = true
-    yield* WaitPoll.poll(
+    yield* WaitPoll.protocol(
       () => {
         if (!first) return answer(libpq.PQcancelPoll(request), problem)
         first = false

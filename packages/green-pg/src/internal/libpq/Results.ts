@@ -3,8 +3,10 @@
  */
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type ServerMessage } from "../../PgError.ts"
-import type { Field, PgTypes, ReadValue } from "../../PgTypes.ts"
+import type { Field, PgTypes } from "../../PgTypes.ts"
+import { readTag } from "../commandTag.ts"
 import type { Completion, RowShape } from "../Driver.ts"
+import { readText } from "../types/text.ts"
 
 /** Two pages at most, each with a value in it: so that much from the first value to the last can be read. */
 const span = 4096
@@ -17,6 +19,9 @@ export class Results {
   #bytes = Buffer.allocUnsafeSlow(16 * 1024)
   #addresses = new Float64Array(64)
   #sizes = new Int32Array(64)
+  #known:
+    | { readonly fields: ReadonlyArray<Field>; readonly revision: number; readonly readers: ReadonlyArray<Reader> }
+    | undefined
 
   constructor(libpq: LibpqFunctions, types: PgTypes) {
     this.#libpq = libpq
@@ -44,32 +49,47 @@ export class Results {
   rows(result: Handle, fields: ReadonlyArray<Field>, shape: RowShape): Array<unknown> | PgError {
     const libpq = this.#libpq
     const count = libpq.PQntuples(result)
-    const width = fields.length
     const rows: Array<unknown> = []
     if (count === 0) return rows
-    const read = libpq.PQbinaryTuples(result) === 1 || width === 0 ? this.#types.reader(fields) : readText
-    const names = fields.map((field) => field.name)
+    const width = fields.length
+    const readers =
+      libpq.PQbinaryTuples(result) === 1 || width === 0 ? this.#readers(fields) : fields.map(() => readText)
+    const build = shape === "objects" ? objectBuilder(fields) : itself
     if (width > this.#sizes.length) {
       this.#sizes = new Int32Array(width)
       this.#addresses = new Float64Array(width)
     }
-    for (let row = 0; row < count; row++) {
-      const offset = this.#copy(result, row, width)
-      const built = shape === "objects" ? this.#object(read, names, offset) : this.#values(read, width, offset, names)
-      if (built instanceof PgError) return built
-      rows.push(built)
+    let column = 0
+    try {
+      for (let row = 0; row < count; row++) {
+        const values: Array<unknown> = new Array(width)
+        const low = this.#copy(result, row, readers, values)
+        for (column = 0; column < width; column++) {
+          const size = this.#sizes[column] ?? -1
+          const read = readers[column]
+          if (size >= 0 && read !== undefined)
+            values[column] = read(this.#bytes, size === 0 ? 0 : (this.#addresses[column] ?? 0) - low, size)
+        }
+        rows.push(build(values))
+      }
+    } catch (thrown) {
+      return unreadable(fields[column]?.name, thrown)
     }
     return rows
   }
 
+  /** The readers of the columns; kept while the columns and the types are the same. */
+  #readers(fields: ReadonlyArray<Field>): ReadonlyArray<Reader> {
+    const revision = this.#types.revision()
+    if (this.#known?.fields !== fields || this.#known.revision !== revision) {
+      this.#known = { fields, revision, readers: fields.map(({ typeOid }) => this.#types.columnReader(typeOid)) }
+    }
+    return this.#known.readers
+  }
+
   completion(result: Handle, fields: ReadonlyArray<Field>): Completion {
-    const tag = this.#libpq.PQcmdStatus(result)
-    // "INSERT 0 3", "SELECT 2", "CREATE TABLE": the count is the last word, if it is a number.
-    const words = tag.split(" ")
-    const last = Number(words.at(-1))
-    if (words.length < 2 || !Number.isInteger(last)) return { command: tag, rowCount: 0, fields }
-    const command = words[0] === "INSERT" ? "INSERT" : words.slice(0, -1).join(" ")
-    return { command, rowCount: last, fields }
+    const { command, rowCount } = readTag(this.#libpq.PQcmdStatus(result))
+    return { command, rowCount, fields }
   }
 
   /** What the server said; without a SQLSTATE it is the library that speaks. */
@@ -101,18 +121,29 @@ export class Results {
     })
   }
 
-  /** Copies the values of a row into `#bytes`; the first of them is at the offset minus the addresses' … */
-  #copy(result: Handle, row: number, width: number): number {
+  /**
+   * Copies the values of a row into `#bytes`, where they are at their addresses less the answer. Texts are put into
+   * `values` at once, which takes one call and not two; a size of -1 says that there is nothing to read any more.
+   */
+  #copy(result: Handle, row: number, readers: ReadonlyArray<Reader>, values: Array<unknown>): number {
     const libpq = this.#libpq
     const addresses = this.#addresses
     const sizes = this.#sizes
+    const width = readers.length
     let low = Number.MAX_SAFE_INTEGER
     let high = 0
     for (let column = 0; column < width; column++) {
+      if (readers[column] === readText) {
+        const text = libpq.getText(result, row, column)
+        values[column] = text === "" && libpq.PQgetisnull(result, row, column) === 1 ? null : text
+        sizes[column] = -1
+        continue
+      }
       const size = libpq.PQgetlength(result, row, column)
       if (size === 0) {
-        sizes[column] = libpq.PQgetisnull(result, row, column) === 1 ? -1 : 0
-        addresses[column] = -1
+        const isNull = libpq.PQgetisnull(result, row, column) === 1
+        if (isNull) values[column] = null
+        sizes[column] = isNull ? -1 : 0
         continue
       }
       const address = libpq.PQgetvalue(result, row, column)
@@ -146,35 +177,21 @@ export class Results {
       at += size
     }
   }
+}
 
-  #object(read: ReadValue, names: ReadonlyArray<string>, offset: number): object | PgError {
-    const row: Record<string, unknown> = {}
-    let column = 0
-    try {
-      for (; column < names.length; column++) {
-        row[names[column] ?? ""] = read(
-          this.#bytes,
-          (this.#addresses[column] ?? 0) - offset,
-          this.#sizes[column] ?? -1,
-          column
-        )
-      }
-    } catch (thrown) {
-      return unreadable(names[column], thrown)
-    }
-    return row
+type Reader = (bytes: Uint8Array, offset: number, size: number) => unknown
+
+const itself = (values: Array<unknown>): unknown => values
+
+const objectBuilder = (fields: ReadonlyArray<Field>): ((values: Array<unknown>) => unknown) => {
+  const names = fields.map((field) => field.name)
+  if (names.includes("__proto__")) {
+    // Not by assignment, which would set the prototype.
+    return (values) => Object.fromEntries(names.map((name, column) => [name, values[column]]))
   }
-
-  #values(read: ReadValue, width: number, offset: number, names: ReadonlyArray<string>): Array<unknown> | PgError {
-    const row: Array<unknown> = []
-    let column = 0
-    try {
-      for (; column < width; column++) {
-        row.push(read(this.#bytes, (this.#addresses[column] ?? 0) - offset, this.#sizes[column] ?? -1, column))
-      }
-    } catch (thrown) {
-      return unreadable(names[column], thrown)
-    }
+  return (values) => {
+    const row: Record<string, unknown> = {}
+    for (let column = 0; column < names.length; column++) row[names[column] ?? ""] = values[column]
     return row
   }
 }
@@ -189,9 +206,6 @@ export const unreadable = (column: string | undefined, thrown: unknown): PgError
       problem: thrown instanceof Error ? thrown.message : String(thrown)
     }
   })
-
-const readText: ReadValue = (bytes, offset, size) =>
-  size < 0 ? null : Buffer.from(bytes.buffer, bytes.byteOffset + offset, size).toString("utf8")
 
 type Fields = { readonly [Name in keyof ServerMessage]-?: ServerMessage[Name] | undefined }
 

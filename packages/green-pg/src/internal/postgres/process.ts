@@ -12,7 +12,7 @@ import { PostgresServerError } from "../../testing/PostgresServerError.ts"
  * Who the server runs as: us, or for root, as which PostgreSQL refuses to run, the user that owns nothing. The number
  * needs no line in /etc/passwd.
  */
-export const account: { readonly uid?: number; readonly gid?: number } =
+const account: { readonly uid?: number; readonly gid?: number } =
   process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 /** What every program of the server is started with. In `directory`, since the account may not enter ours. */

@@ -5,10 +5,11 @@
  * It is the state machine of the protocol, and the one place that knows which message may come when. It reads and writes
  * no socket. `WireDriver` calls it; exchanges hear from it.
  */
-import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { PgError, ServerMessage } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
-import type { DriverEvents } from "../Driver.ts"
+import type { CopyStart, DriverEvents } from "../Driver.ts"
 import { readInt32 } from "../types/TypeCodec.ts"
+import { aborted, copyInQuery, lost, refused, wrongEncoding } from "./failures.ts"
 import type { Inbound } from "./Inbound.ts"
 import * as Message from "./Message.ts"
 import {
@@ -20,24 +21,21 @@ import {
   readServerMessage
 } from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
-import { noColumns, type Pending } from "./Pending.ts"
+import { isCopyingOut, noColumns, type Pending, unexpected, unparsed } from "./Pending.ts"
 import { Queue } from "./Queue.ts"
-import { checkRow, type Columns, RowReaders, unreadable } from "./rows.ts"
+import { type Columns, RowReaders, takeRows } from "./rows.ts"
 
 export class Answers {
   readonly queue = new Queue<Pending>()
   readonly parameters = new Map<string, string>()
-  /** `I`, `T` or `E` of the last ReadyForQuery. */
-  status = 0x49
-  /** The error after which the server closes the connection. */
-  fatal: ServerMessage | undefined
+  /** `I`, `T` or `E` of the last ReadyForQuery; undefined before the first. */
+  status: number | undefined
   /** Whether something was put into the output that waits for nobody: write it. */
   replied = false
   /** Set when nobody wants to hear more. */
   stopped = false
   readonly #input: Inbound
   readonly #output: Outbound
-  readonly #types: PgTypes
   readonly #readers: RowReaders
   readonly #events: DriverEvents
   readonly #reader = new MessageReader()
@@ -47,7 +45,6 @@ export class Answers {
   constructor(input: Inbound, output: Outbound, types: PgTypes, events: DriverEvents) {
     this.#input = input
     this.#output = output
-    this.#types = types
     this.#readers = new RowReaders(types)
     this.#events = events
   }
@@ -62,10 +59,10 @@ export class Answers {
     return first?.phase === "copy in" && !first.failed ? first : undefined
   }
 
-  /** Hands out what is complete. Throws a `ProtocolViolation`, after which there is no going on. */
+  /** Hands out what is complete. Throws a `PgError` when the connection is lost by that. */
   take(): void {
     const input = this.#input
-    while (!this.stopped && this.fatal === undefined) {
+    while (!this.stopped) {
       if (this.#skipping) this.#abort()
       const { first } = this.queue
       if (first?.exchange.paused === true) return
@@ -73,7 +70,8 @@ export class Answers {
       if (end - start < 5) return
       const type = bytes[start] ?? 0
       const length = readInt32(bytes, start + 1)
-      Message.check(type, length)
+      if (this.status === undefined) Message.checkUnasked(type, length)
+      else Message.check(type, length)
       if (length >= end - start) return input.want(length + 1)
       if (type === Message.DataRow) {
         this.#rows(first)
@@ -86,6 +84,7 @@ export class Answers {
 
   /** Ends all that are on their way with this error. */
   failAll(error: PgError): void {
+    this.stopped = true
     for (let { first } = this.queue; first !== undefined; { first } = this.queue) {
       unparsed(first)
       this.#fail(first, error)
@@ -142,9 +141,9 @@ export class Answers {
         if (first.statement !== undefined) first.statement.state = "new"
         return this.#end(first)
       case Message.CopyInResponse:
-        return this.#copyIn(first, reader)
+        return this.#copy(first, readCopyStart(reader, "in"), type)
       case Message.CopyOutResponse:
-        return this.#copyOut(first, reader)
+        return this.#copy(first, readCopyStart(reader, "out"), type)
       case Message.CopyData:
         if (!isCopyingOut(first)) break
         // A view of the buffer would change under the receiver.
@@ -175,37 +174,14 @@ export class Answers {
     if (first.statement !== undefined) first.statement.fields = columns.fields
   }
 
-  /** Rows, as many as are complete and as belong into one chunk. */
   #rows(first: Pending | undefined): void {
-    const input = this.#input
-    const { bytes, end } = input
     const columns = first?.columns
     if (first === undefined || columns === undefined || (first.phase !== "rows" && first.phase !== "script")) {
       throw unexpected(Message.DataRow, first)
     }
-    const count = columns.fields.length
-    const most = first.chunk === 0 ? Number.POSITIVE_INFINITY : first.chunk
-    const { rows } = first
-    let at = input.start
-    try {
-      const readRow = (first.readRow ??= this.#readers.of(columns, first.shape))
-      for (let length = readInt32(bytes, at + 1); ;) {
-        const limit = at + 1 + length
-        checkRow(bytes, at + 5, limit, count)
-        if (!first.failed) rows.push(readRow(bytes, at + 5, limit))
-        at = limit
-        if (rows.length >= most || end - at < 5 || bytes[at] !== Message.DataRow) break
-        length = readInt32(bytes, at + 1)
-        if (length < 4 || length >= end - at) break
-      }
-    } catch (thrown) {
-      if (thrown instanceof PgError && thrown.reason._tag === "ProtocolViolation") throw thrown
-      const error = unreadable(this.#types, columns, bytes, at + 5, thrown)
-      input.start = at + 1 + readInt32(bytes, at + 1)
-      return this.#fail(first, error)
-    }
-    input.start = at
-    if (rows.length >= most) this.#handOut(first)
+    const error = takeRows(this.#input, first, columns, this.#readers)
+    if (error !== undefined) this.#fail(first, error)
+    else if (first.chunk > 0 && first.rows.length >= first.chunk) this.#handOut(first)
   }
 
   #handOut(first: Pending): void {
@@ -261,13 +237,12 @@ export class Answers {
   #error(message: ServerMessage, first: Pending | undefined): void {
     // The server closes after it; outside of a request it is of the connection, too.
     if (message.severity === "FATAL" || message.severity === "PANIC" || first === undefined) {
-      this.fatal = message
-      return
+      throw lost("the server has ended it", message)
     }
     const isScript = first.exchange.request._tag === "Script"
     unparsed(first)
     first.phase = "ready"
-    this.#fail(first, new PgError({ operation: "query", reason: { _tag: "Server", message } }))
+    this.#fail(first, refused(message))
     if (!isScript) this.#skipping = true
     if (!first.sync) this.#end(first)
   }
@@ -285,20 +260,19 @@ export class Answers {
     }
   }
 
-  #copyIn(first: Pending, reader: MessageReader): void {
-    const copy = readCopyStart(reader, "in")
-    switch (first.phase) {
-      case "script":
-        first.phase = "copy in"
-        if (!first.failed) return first.exchange.onCopy(copy)
-        this.#output.copyFail("nobody listens")
-        this.replied = true
-        return
-      case "rows":
-        this.#fail(first, copyInQuery())
-        return this.#refuseCopy(first)
-      default:
-        throw unexpected(Message.CopyInResponse, first)
+  #copy(first: Pending, copy: CopyStart, letter: number): void {
+    const isIn = copy.direction === "in"
+    if (first.phase === "script") {
+      first.phase = isIn ? "copy in" : "copy out"
+      if (!first.failed) return first.exchange.onCopy(copy)
+      if (!isIn) return
+      this.#output.copyFail("nobody sends it any more")
+      this.replied = true
+    } else if (first.phase === "rows") {
+      this.#fail(first, copyInQuery())
+      if (isIn) this.#refuseCopy(first)
+    } else {
+      throw unexpected(letter, first)
     }
   }
 
@@ -311,20 +285,6 @@ export class Answers {
     this.#output.copyFail("a query takes no data")
     if (first.sync) this.#output.sync()
     this.replied = true
-  }
-
-  #copyOut(first: Pending, reader: MessageReader): void {
-    const copy = readCopyStart(reader, "out")
-    switch (first.phase) {
-      case "script":
-        first.phase = "copy out"
-        if (!first.failed) first.exchange.onCopy(copy)
-        return
-      case "rows":
-        return this.#fail(first, copyInQuery())
-      default:
-        throw unexpected(Message.CopyOutResponse, first)
-    }
   }
 
   #fail(first: Pending, error: PgError): void {
@@ -341,35 +301,3 @@ export class Answers {
 }
 
 const isStatus = (status: number): boolean => status === 0x49 || status === 0x54 || status === 0x45
-
-/** A COPY in a query has failed, and its data comes nevertheless. */
-const isCopyingOut = ({ failed, phase }: Pending): boolean => phase === "copy out" || (phase === "rows" && failed)
-
-/** The statement is not on the server if it was to be parsed here. */
-const unparsed = ({ phase, statement }: Pending): void => {
-  if (phase === "parse" && statement?.state === "parsing") statement.state = "new"
-}
-
-const unexpected = (letter: number, first: Pending | undefined): PgError =>
-  Message.unexpected(
-    letter,
-    first === undefined ? "nothing was asked" : `the ${first.exchange.request._tag} is at "${first.phase}"`
-  )
-
-const aborted = (): PgError => new PgError({ operation: "query", reason: { _tag: "Aborted" } })
-
-const copyInQuery = (): PgError =>
-  new PgError({
-    operation: "query",
-    reason: { _tag: "Unsupported", feature: "COPY in a query", problem: "use copyIn or copyOut, which carry its data" }
-  })
-
-const wrongEncoding = (encoding: string): PgError =>
-  new PgError({
-    operation: "receive",
-    reason: {
-      _tag: "Unsupported",
-      feature: `client_encoding ${encoding}`,
-      problem: "texts would be read wrong, so the connection was closed; leave client_encoding at UTF8"
-    }
-  })

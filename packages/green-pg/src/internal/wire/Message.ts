@@ -2,7 +2,7 @@
  * The messages of the server, by the letter that each begins with, and what can be said of one by its first five bytes.
  */
 import type { PgError } from "../../PgError.ts"
-import { violation } from "./MessageReader.ts"
+import { violation } from "./failures.ts"
 import { largestMessage } from "./Outbound.ts"
 
 export const ParseComplete = 0x31
@@ -46,15 +46,37 @@ const largest = new Int32Array(256)
 for (const letter of short) largest[letter] = largestShort
 for (const letter of long) largest[letter] = largestMessage
 
+/** What may come while nothing was asked, and the answer to a Sync. */
+const unasked: ReadonlySet<number> = new Set([
+  ErrorResponse,
+  NoticeResponse,
+  NotificationResponse,
+  ParameterStatus,
+  ReadyForQuery
+])
+
+/**
+ * No such message is longer at the start of a connection. Where text is taken for a message, the letters behind a NUL are
+ * a larger number.
+ */
+const largestUnasked = 8192
+
 /** Throws unless there is such a message of such a length, which counts itself. */
 export const check = (letter: number, length: number): void => {
-  if (length >= 4 && length <= (largest[letter] ?? 0)) return
-  throw violation(
+  if (length < 4 || length > (largest[letter] ?? 0)) throw malformed(letter, length)
+}
+
+/** The same before the first answer, when it is not known yet that a message begins here. */
+export const checkUnasked = (letter: number, length: number): void => {
+  if (length < 4 || length > largestUnasked || !unasked.has(letter)) throw malformed(letter, length)
+}
+
+const malformed = (letter: number, length: number): PgError =>
+  violation(
     largest[letter] === 0
       ? `a message of the unknown type ${nameOf(letter)}`
       : `a message of the type ${nameOf(letter)} with the length ${length}`
   )
-}
 
 export const unexpected = (letter: number, state: string): PgError =>
   violation(`a message of the type ${nameOf(letter)} came, where ${state}`)

@@ -4,14 +4,12 @@
  * For all messages but rows, which are many and are read in place (`rows`). What does not fit the message is a
  * `ProtocolViolation`.
  */
-import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { ServerMessage } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
+import { violation } from "./failures.ts"
 import type { Columns } from "./rows.ts"
+import { readTag } from "../commandTag.ts"
 import type { CopyStart, Notification } from "../Driver.ts"
-
-/** The server sent what the protocol does not allow. */
-export const violation = (problem: string): PgError =>
-  new PgError({ operation: "receive", reason: { _tag: "ProtocolViolation", problem } })
 
 export class MessageReader {
   #bytes: Buffer = Buffer.alloc(0)
@@ -143,10 +141,8 @@ export const readServerMessage = (reader: MessageReader): ServerMessage => {
   }
 }
 
-/** `"INSERT"` and 3 of `INSERT 0 3`; the number is absent in `CREATE TABLE`. */
-export const readCommand = (reader: MessageReader): { readonly command: string; readonly rowCount: number } => {
+export const readCommand = (reader: MessageReader): ReturnType<typeof readTag> => {
   const tag = reader.cString()
   reader.end()
-  const [, command = tag, count] = /^(.*?)(?: 0)? (\d+)$/.exec(tag) ?? []
-  return { command, rowCount: count === undefined ? 0 : Number(count) }
+  return readTag(tag)
 }

@@ -3,16 +3,13 @@
  *
  * A message that cannot be made throws a `PgError` (`InvalidInput`); who calls takes back what is there of it.
  */
-import { PgError } from "../../PgError.ts"
 import type { Parameter, PgTypes } from "../../PgTypes.ts"
 import { ByteWriter } from "../ByteWriter.ts"
-import { messageOf } from "./rows.ts"
+import { checkText, invalidInput, mostParameters } from "../input.ts"
+import { messageOf } from "./failures.ts"
 
 /** PostgreSQL takes no message that is larger: `MaxAllocSize`. */
 export const largestMessage = 0x3fffffff
-
-/** Their number has 16 bits. */
-const mostParameters = 65535
 
 /** As much of a COPY as goes into one message. */
 const copyPiece = 64 * 1024
@@ -38,7 +35,15 @@ export class Outbound {
   /** So many bytes of it were written. */
   sent(size: number): void {
     this.#sent += size
-    if (this.#sent === this.writer.length) this.drop()
+    const { writer } = this
+    if (this.#sent === writer.length) {
+      this.drop()
+    } else if (this.#sent * 2 >= writer.length) {
+      // Or else the buffer would grow for as long as there is always something unsent.
+      writer.bytes.copyWithin(0, this.#sent, writer.length)
+      writer.length -= this.#sent
+      this.#sent = 0
+    }
   }
 
   /** Forgets what was not written. */
@@ -62,7 +67,7 @@ export class Outbound {
     const { writer } = this
     const count = parameters.length
     if (count > mostParameters) {
-      throw invalid("a statement", `has ${count} parameters; PostgreSQL takes at most ${mostParameters}`)
+      throw invalidInput("query", `${count} parameters`, `are too many; a statement takes ${mostParameters} at most`)
     }
     const start = this.#begin(0x42)
     writer.uint8(0)
@@ -103,19 +108,16 @@ export class Outbound {
     this.#end(start)
   }
 
-  /** Takes of `bytes` from `from` on, until so much is unsent, in messages of a bounded size; answers where it stopped. */
-  copyData(bytes: Uint8Array, from: number, mostUnsent: number): number {
+  /** In messages of a bounded size. */
+  copyData(bytes: Uint8Array): void {
     const { writer } = this
-    let at = from
-    while (at < bytes.length && this.unsent < mostUnsent) {
-      const end = Math.min(at + copyPiece, bytes.length)
-      writer.reserve(end - at + 5)
+    for (let at = 0; at < bytes.length; at += copyPiece) {
+      const piece = bytes.length <= copyPiece ? bytes : bytes.subarray(at, at + copyPiece)
+      writer.reserve(piece.length + 5)
       writer.uint8(0x64)
-      writer.int32(end - at + 4)
-      writer.raw(bytes.subarray(at, end))
-      at = end
+      writer.int32(piece.length + 4)
+      writer.raw(piece)
     }
-    return at
   }
 
   copyDone(): void {
@@ -135,7 +137,7 @@ export class Outbound {
     try {
       this.#types.write(writer, parameter)
     } catch (thrown) {
-      throw invalid(`parameter $${place}`, `cannot be sent: ${messageOf(thrown)}`)
+      throw invalidInput("query", `parameter $${place}`, `cannot be sent: ${messageOf(thrown)}`)
     }
     writer.endLength(start)
   }
@@ -157,7 +159,8 @@ export class Outbound {
   #end(start: number): void {
     const size = this.writer.length - start
     if (size > largestMessage) {
-      throw invalid(
+      throw invalidInput(
+        "query",
         "a statement",
         `takes ${size} bytes with its parameters; PostgreSQL takes at most ${largestMessage}`
       )
@@ -166,15 +169,17 @@ export class Outbound {
   }
 }
 
-export const invalid = (subject: string, problem: string): PgError =>
-  new PgError({ operation: "query", reason: { _tag: "InvalidInput", subject, problem } })
-
 const checkedSql = (sql: string): string => {
-  if (sql.includes("\0")) throw invalid("the SQL", "has a NUL character, at which PostgreSQL would end it")
-  if (!sql.isWellFormed()) throw invalid("the SQL", "has a lone surrogate, which is not Unicode text")
-  // In UTF-8 it takes as many bytes at least; before memory is taken for it.
-  if (sql.length > largestMessage) {
-    throw invalid("the SQL", `has ${sql.length} characters; PostgreSQL takes at most ${largestMessage} bytes`)
+  checkText("query", "the SQL text", sql)
+  if (!sql.isWellFormed())
+    throw invalidInput("query", "the SQL text", "has a lone surrogate, which is not Unicode text")
+  // Before memory is taken for it: of UTF-16 to UTF-8 it grows to three times as much at most.
+  if (sql.length * 3 > largestMessage && Buffer.byteLength(sql) > largestMessage) {
+    throw invalidInput(
+      "query",
+      "the SQL text",
+      `has ${sql.length} characters; PostgreSQL takes at most ${largestMessage} bytes`
+    )
   }
   return sql
 }

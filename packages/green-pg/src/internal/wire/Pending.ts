@@ -1,9 +1,11 @@
 /**
  * A request that was sent and is not over: who hears its answers, and which of them comes next.
  */
+import type { PgError } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
 import type { ReadRow } from "../types/RowReader.ts"
 import type { Completion, Exchange, RowShape, Statement } from "../Driver.ts"
+import { unexpected as unexpectedMessage } from "./Message.ts"
 import type { Columns } from "./rows.ts"
 
 /**
@@ -52,3 +54,19 @@ export class Pending {
     this.columns = fields === undefined ? undefined : { fields, binary: true }
   }
 }
+
+/** A COPY in a query has failed, and its data comes nevertheless. */
+export const isCopyingOut = ({ failed, phase }: Pending): boolean =>
+  phase === "copy out" || (phase === "rows" && failed)
+
+/** It failed: its statement is not on the server, if it was to be parsed here. */
+export const unparsed = ({ phase, statement }: Pending): void => {
+  if (phase === "parse" && statement?.state === "parsing") statement.state = "new"
+}
+
+/** The error of a message that cannot come now. */
+export const unexpected = (letter: number, first: Pending | undefined): PgError =>
+  unexpectedMessage(
+    letter,
+    first === undefined ? "nothing was asked" : `the ${first.exchange.request._tag} is at "${first.phase}"`
+  )

@@ -8,13 +8,24 @@
  */
 import { constants } from "node:os"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
-import { PgError, type ServerMessage } from "../../PgError.ts"
+import { PgError } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { Driver, DriverEvents, Exchange, QueryRequest, TransactionStatus } from "../Driver.ts"
+import { inputError } from "../input.ts"
 import { Answers } from "./Answers.ts"
+import { lost, messageOf } from "./failures.ts"
 import { Inbound } from "./Inbound.ts"
-import { Outbound, invalid } from "./Outbound.ts"
+import { Outbound } from "./Outbound.ts"
 import { Pending } from "./Pending.ts"
+
+/** How often it reads at a time what the server says by itself, so that others get their turn. */
+const mostReads = 16
+
+/** What it calls of libpq. */
+export type WireLibpq = Pick<
+  LibpqFunctions,
+  "PQsocket" | "PQbackendPID" | "PQparameterStatus" | "PQfinish" | "recv" | "send"
+>
 
 /** When so much is unsent, more of a COPY has to wait. */
 const mostUnsent = 256 * 1024
@@ -24,7 +35,7 @@ export class WireDriver implements Driver {
   readonly closesStatements = true
   readonly socket: number
   readonly processId: number
-  readonly #libpq: LibpqFunctions
+  readonly #libpq: WireLibpq
   readonly #connection: Handle
   readonly #input = new Inbound()
   readonly #output: Outbound
@@ -39,10 +50,8 @@ export class WireDriver implements Driver {
   /** Why nothing can be read or written any more; the connection is lost when what had arrived is handed out. */
   #readProblem: string | undefined
   #writeProblem: string | undefined
-  /** The data of a COPY of which a part was taken. */
-  #copied: { readonly bytes: Uint8Array; readonly upTo: number } | undefined
 
-  constructor(libpq: LibpqFunctions, connection: Handle, types: PgTypes, events: DriverEvents) {
+  constructor(libpq: WireLibpq, connection: Handle, types: PgTypes, events: DriverEvents) {
     this.#libpq = libpq
     this.#connection = connection
     this.socket = libpq.PQsocket(connection)
@@ -85,7 +94,7 @@ export class WireDriver implements Driver {
       this.#answers.queue.add(this.#request(exchange))
     } catch (thrown) {
       writer.length = start
-      throw thrown instanceof PgError ? thrown : invalid("a statement", `cannot be sent: ${String(thrown)}`)
+      throw inputError("query", thrown)
     }
   }
 
@@ -102,12 +111,10 @@ export class WireDriver implements Driver {
       case "Query":
         return this.#query(exchange, request)
       case "Script":
-        // The server skips it, when something before it has failed and no Sync came since.
-        if (this.#unsynced) this.sync(nobody)
-        this.#output.query(request.sql)
-        return new Pending(exchange, "script", true)
+        return this.#script(exchange, request.sql)
       case "Close":
         this.#output.closeStatement(request.statement.name)
+        this.#unsynced = true
         return new Pending(exchange, "close", false, "objects", 0, request.statement)
     }
   }
@@ -127,67 +134,79 @@ export class WireDriver implements Driver {
     return new Pending(exchange, parses ? "parse" : "bind", sync, shape, chunk, statement, fields)
   }
 
+  #script(exchange: Exchange, sql: string): Pending {
+    const output = this.#output
+    // The server would skip it, if something before it has failed and no Sync came since.
+    if (this.#unsynced) output.sync()
+    output.query(sql)
+    if (this.#unsynced) this.#answers.queue.add(new Pending(nobody, "ready", true))
+    this.#unsynced = false
+    return new Pending(exchange, "script", true)
+  }
+
   flush(): boolean {
     const output = this.#output
-    while (output.unsent > 0 && this.#writeProblem === undefined) {
-      const count = this.#libpq.send(this.socket, output.rest())
-      if (count > 0) {
-        output.sent(count)
-      } else if (isLater(-count)) {
-        return false
-      } else if (-count !== constants.errno.EINTR) {
-        this.#writeProblem = `writing failed with ${nameOf(-count)}`
-        output.drop()
-      }
+    while (output.unsent > 0) {
+      if (this.#closed || this.#writeProblem !== undefined) output.drop()
+      else if (!this.#write()) return false
     }
-    // What the server has said before it closed can still be read, and after it `receive` says so. A broken socket is
-    // ready at once, so nobody waits in vain.
-    return this.#writeProblem === undefined || this.#answers.paused
+    return true
+  }
+
+  /** Writes once; false when the socket takes no more. */
+  #write(): boolean {
+    const output = this.#output
+    const count = this.#libpq.send(this.socket, output.rest())
+    if (count > 0) output.sent(count)
+    else if (isLater(-count)) return false
+    // A broken socket is ready to be read: there is its end, and what the server has said before.
+    else this.#writeProblem = `writing failed with ${nameOf(-count)}`
+    return true
   }
 
   receive(): PgError | undefined {
-    if (this.#lost !== undefined) return this.#lost
-    const { fatal } = this.#answers
-    if (fatal !== undefined) return this.#lose(fatal.message, fatal)
-    if (this.#readProblem !== undefined) return this.#ended(this.#readProblem)
-    const room = this.#input.room()
-    if (room === undefined) return undefined
-    const count = this.#libpq.recv(this.socket, room)
-    if (count > 0) {
-      this.#input.end += count
-      this.#unseen = true
-      return undefined
+    for (let reads = 0; this.#lost === undefined && reads < mostReads; reads++) {
+      if (!this.#read() || this.outstanding > 0) break
+      // What the server says by itself can be its last word.
+      this.#take()
     }
-    if (count === 0) return this.#ended("the server closed it")
-    if (!isLater(-count) && -count !== constants.errno.EINTR)
-      return this.#ended(`reading failed with ${nameOf(-count)}`)
-    return this.#writeProblem === undefined ? undefined : this.#ended(this.#writeProblem)
-  }
-
-  /** Not before what has arrived is handed out. */
-  #ended(problem: string): PgError | undefined {
-    this.#readProblem = problem
-    return this.#unseen || this.#answers.paused ? undefined : this.#lose(problem)
-  }
-
-  #lose(problem: string, server?: ServerMessage): PgError {
-    this.#lost = new PgError({
-      operation: "receive",
-      reason: { _tag: "ConnectionLost", problem, ...(server === undefined ? {} : { server }) }
-    })
     return this.#lost
   }
 
+  /** Reads once: whether there may be more. */
+  #read(): boolean {
+    const room = this.#readProblem === undefined ? this.#input.room() : undefined
+    if (room !== undefined) {
+      const count = this.#libpq.recv(this.socket, room)
+      if (count > 0) {
+        this.#input.end += count
+        this.#unseen = true
+        return true
+      }
+      if (count === 0) this.#readProblem = "the server closed it"
+      else if (!isLater(-count)) this.#readProblem = `reading failed with ${nameOf(-count)}`
+      else this.#readProblem = this.#writeProblem
+    }
+    // Not before what had arrived is handed out.
+    if (this.#readProblem !== undefined && !this.#unseen && !this.paused) this.#lost = lost(this.#readProblem)
+    return false
+  }
+
   deliver(): void {
-    // An exchange may call it within an answer.
-    if (this.#delivering || this.#closed || this.#lost !== undefined) return
+    const before = this.#lost
+    this.#take()
+    if (before === undefined && this.#lost !== undefined && !this.#closed) throw this.#lost
+  }
+
+  #take(): void {
+    // An exchange may deliver within an answer.
+    if (this.#delivering || this.#lost !== undefined) return
     this.#delivering = true
     this.#unseen = false
     try {
       this.#answers.take()
     } catch (thrown) {
-      if (thrown instanceof PgError) this.#lost = thrown
-      throw thrown
+      this.#lost ??= thrown instanceof PgError ? thrown : lost(messageOf(thrown))
     } finally {
       this.#delivering = false
     }
@@ -200,22 +219,20 @@ export class WireDriver implements Driver {
   copyData(bytes: Uint8Array): boolean {
     // It is over when the server has refused it; the error says so.
     if (this.#answers.copying === undefined) return true
-    const from = this.#copied?.bytes === bytes ? this.#copied.upTo : 0
-    const upTo = this.#output.copyData(bytes, from, mostUnsent)
-    const all = upTo === bytes.length
-    this.#copied = all ? undefined : { bytes, upTo }
-    return all
+    if (this.#output.unsent >= mostUnsent) return false
+    this.#output.copyData(bytes)
+    return true
   }
 
   copyEnd(failure: string | undefined): boolean {
     if (this.#answers.copying === undefined) return true
     if (failure === undefined) this.#output.copyDone()
     else this.#output.copyFail(failure)
-    this.#copied = undefined
     return true
   }
 
   fail(error: PgError): void {
+    this.#lost ??= error
     this.#output.drop()
     this.#answers.failAll(error)
   }
@@ -223,11 +240,16 @@ export class WireDriver implements Driver {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    // The number of the socket may be another's at once: it is neither read nor written again.
+    this.#lost ??= closed()
     this.#answers.stopped = true
     this.#output.drop()
     this.#libpq.PQfinish(this.#connection)
   }
 }
+
+const closed = (): PgError =>
+  new PgError({ operation: "receive", reason: { _tag: "Closed", problem: "the connection was closed" } })
 
 const nobody: Exchange = {
   request: { _tag: "Script", sql: "" },
@@ -240,9 +262,16 @@ const nobody: Exchange = {
   onEnd: () => {}
 }
 
-const { EAGAIN, EWOULDBLOCK } = constants.errno
+const later: ReadonlySet<number> = new Set([
+  constants.errno.EAGAIN,
+  constants.errno.EWOULDBLOCK,
+  constants.errno.EINTR,
+  // The kernel's memory for sockets is used up, for the moment.
+  constants.errno.ENOBUFS,
+  constants.errno.ENOMEM
+])
 
-const isLater = (errno: number): boolean => errno === EAGAIN || errno === EWOULDBLOCK
+const isLater = (errno: number): boolean => later.has(errno)
 
 const nameOf = (errno: number): string =>
   Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`

@@ -10,7 +10,10 @@ import type { RowShape } from "../Driver.ts"
 import { objects, type ReadRow, values } from "../types/RowReader.ts"
 import { readText } from "../types/text.ts"
 import { readInt32, readUint16 } from "../types/TypeCodec.ts"
-import { violation } from "./MessageReader.ts"
+import { messageOf, unreadableValue, violation } from "./failures.ts"
+import type { Inbound } from "./Inbound.ts"
+import { DataRow } from "./Message.ts"
+import type { Pending } from "./Pending.ts"
 
 /** The columns of a result, and whether their values come as binary: all of them, or none. */
 export interface Columns {
@@ -46,6 +49,23 @@ export class RowReaders {
     }
     return reader
   }
+
+  /** Which column of a row cannot be read, after reading the row has thrown. */
+  unreadable(columns: Columns, bytes: Uint8Array, body: number, thrown: unknown): PgError {
+    const types = typesOf(this.#types, columns)
+    let at = body + 2
+    for (const { name, typeOid } of columns.fields) {
+      const size = readInt32(bytes, at)
+      at += 4
+      try {
+        if (size >= 0) types.columnReader(typeOid)(bytes, at, size)
+      } catch (cause) {
+        return unreadableValue(name, `${messageOf(cause)} (the OID of its type is ${typeOid})`)
+      }
+      if (size > 0) at += size
+    }
+    return unreadableValue(columns.fields[0]?.name ?? "", thrown)
+  }
 }
 
 type Known = WeakMap<ReadonlyArray<Field>, ReadRow<unknown>>
@@ -71,29 +91,41 @@ export const checkRow = (bytes: Uint8Array, body: number, limit: number, columns
   if (at !== limit) throw violation(`a row of ${limit - body} bytes, whose values take ${at - body}`)
 }
 
-/** Which column of a row cannot be read, after reading the row has thrown `thrown`. */
-export const unreadable = (
-  types: PgTypes,
+/**
+ * Takes rows from the front of the buffer, where one is: as many as are complete and belong into one chunk. Answers the
+ * error of a value that cannot be read; its row is taken. Of a request that has failed they are taken unread.
+ */
+export const takeRows = (
+  input: Inbound,
+  pending: Pending,
   columns: Columns,
-  bytes: Uint8Array,
-  body: number,
-  thrown: unknown
-): PgError => {
-  let at = body + 2
-  for (const field of columns.fields) {
-    const size = readInt32(bytes, at)
-    at += 4
-    try {
-      if (size >= 0) typesOf(types, columns).columnReader(field.typeOid)(bytes, at, size)
-    } catch (cause) {
-      return unreadableValue(field.name, `${messageOf(cause)} (its type has the OID ${field.typeOid})`)
-    }
-    if (size > 0) at += size
+  readers: RowReaders
+): PgError | undefined => {
+  const { bytes, end } = input
+  const { rows } = pending
+  const count = columns.fields.length
+  const most = pending.chunk === 0 ? Number.POSITIVE_INFINITY : pending.chunk
+  let at = input.start
+  let next = at
+  try {
+    const read = (pending.readRow ??= readers.of(columns, pending.shape))
+    do {
+      at = next
+      next = at + 1 + readInt32(bytes, at + 1)
+      checkRow(bytes, at + 5, next, count)
+      if (!pending.failed) rows.push(read(bytes, at + 5, next))
+    } while (rows.length < most && isWholeRow(bytes, next, end))
+    input.start = next
+    return undefined
+  } catch (thrown) {
+    if (thrown instanceof PgError && thrown.reason._tag === "ProtocolViolation") throw thrown
+    input.start = next
+    return readers.unreadable(columns, bytes, at + 5, thrown)
   }
-  return unreadableValue(columns.fields[0]?.name ?? "", messageOf(thrown))
 }
 
-const unreadableValue = (column: string, problem: string): PgError =>
-  new PgError({ operation: "query", reason: { _tag: "UnreadableValue", column, problem } })
-
-export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+const isWholeRow = (bytes: Uint8Array, at: number, end: number): boolean => {
+  if (end - at < 5 || bytes[at] !== DataRow) return false
+  const length = readInt32(bytes, at + 1)
+  return length >= 4 && length < end - at
+}

@@ -8,7 +8,12 @@ import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type PgErrorReason } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { Driver, DriverEvents, Exchange } from "../Driver.ts"
-import { WireDriver } from "./WireDriver.ts"
+import { notTakenOver } from "./failures.ts"
+import { WireDriver, type WireLibpq } from "./WireDriver.ts"
+
+/** What it calls of libpq, and what the driver calls later. */
+export type TakeOverLibpq = WireLibpq &
+  Pick<LibpqFunctions, "PQsslInUse" | "PQgssEncInUse" | "PQisBusy" | "PQnotifies" | "PQsetnonblocking">
 
 /**
  * A wire driver on the socket of the connection. From then on libpq is to be asked for nothing but to cancel; `close`
@@ -21,13 +26,13 @@ import { WireDriver } from "./WireDriver.ts"
  * another encoding than UTF-8 (nothing was sent: libpq can go on with it), `ConnectionLost` when it cannot be used.
  */
 export function* takeOver(
-  libpq: LibpqFunctions,
+  libpq: TakeOverLibpq,
   connection: Handle,
   types: PgTypes,
   events: DriverEvents
 ): Protocol.Protocol<Driver> {
   const refused = refusal(libpq, connection)
-  if (refused !== undefined) throw new PgError({ operation: "connect", reason: refused })
+  if (refused !== undefined) throw notTakenOver(refused)
   parseBuffered(libpq, connection, events)
   // Or else `PQfinish` could wait for the socket to take its goodbye.
   libpq.PQsetnonblocking(connection, 1)
@@ -49,7 +54,7 @@ export function* takeOver(
   return driver
 }
 
-const refusal = (libpq: LibpqFunctions, connection: Handle): PgErrorReason | undefined => {
+const refusal = (libpq: TakeOverLibpq, connection: Handle): PgErrorReason | undefined => {
   const feature = "the wire driver"
   if (libpq.PQsslInUse(connection) !== 0) return { _tag: "Unsupported", feature, problem: "TLS is in use" }
   if ((libpq.PQgssEncInUse?.(connection) ?? 0) !== 0) {
@@ -62,7 +67,7 @@ const refusal = (libpq: LibpqFunctions, connection: Handle): PgErrorReason | und
   return undefined
 }
 
-const parseBuffered = (libpq: LibpqFunctions, connection: Handle, events: DriverEvents): void => {
+const parseBuffered = (libpq: TakeOverLibpq, connection: Handle, events: DriverEvents): void => {
   libpq.PQisBusy(connection)
   for (let next = libpq.PQnotifies(connection); next !== undefined; next = libpq.PQnotifies(connection)) {
     events.onNotification(next)
@@ -81,7 +86,4 @@ const probe = (onEnd: () => void): Exchange => ({
 })
 
 const cut = (problem: string): PgError =>
-  new PgError({
-    operation: "connect",
-    reason: { _tag: "ConnectionLost", problem: `libpq had read a part of a message (${problem}); connect again` }
-  })
+  notTakenOver({ _tag: "ConnectionLost", problem: `libpq had read a part of a message (${problem}); connect again` })
