@@ -4,12 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { Protocol } from "green-core"
-import { PostgresServer } from "green-pg/testing"
 import { PgError } from "../../src/PgError.ts"
 import type { Driver } from "../../src/internal/Driver.ts"
 import { takeOver } from "../../src/internal/wire/takeOver.ts"
 import * as PgTypes from "../../src/PgTypes.ts"
-import { terminate } from "../support/postgres.ts"
+import { sharedServer, terminate } from "../support/postgres.ts"
 import { ask, connected, libpq, settings, step, stepBlocking } from "./connected.ts"
 import { connect, connectWire, Events, query, Recorder, run, script, settle, statement } from "./drive.ts"
 
@@ -18,7 +17,7 @@ const codeOf = (exchange: Recorder): string | undefined =>
 
 const row = (exchange: Recorder): unknown => exchange.rows[0]
 
-layer(PostgresServer.layer())("the wire driver", (it) => {
+layer(sharedServer)("the wire driver", (it) => {
   it.effect("reads rows as objects and as values, with NULLs, in the types of their columns", () =>
     Effect.gen(function* () {
       const driver = yield* connected()
@@ -253,7 +252,7 @@ layer(PostgresServer.layer())("the wire driver", (it) => {
       yield* ask(
         driver,
         script("do $$ begin raise warning 'careful' using errcode = '01234'; end $$"),
-        script("listen news; notify news, 'something'"),
+        script("listen wire_news; notify wire_news, 'something'"),
         query("set application_name = 'renamed'")
       )
       assert.deepStrictEqual(
@@ -261,7 +260,7 @@ layer(PostgresServer.layer())("the wire driver", (it) => {
         [["WARNING", "01234", "careful"]]
       )
       assert.deepStrictEqual(events.notifications, [
-        { channel: "news", payload: "something", processId: driver.processId }
+        { channel: "wire_news", payload: "something", processId: driver.processId }
       ])
       assert.strictEqual(driver.parameterStatus("application_name"), "renamed")
     })

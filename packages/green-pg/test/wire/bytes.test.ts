@@ -6,12 +6,12 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { PostgresServer } from "green-pg/testing"
 import { constants } from "node:os"
 import { isDeepStrictEqual } from "node:util"
 import { PgError } from "../../src/PgError.ts"
 import { WireDriver } from "../../src/internal/wire/WireDriver.ts"
 import type { LibpqFunctions } from "../../src/Libpq.ts"
+import { sharedServer } from "../support/postgres.ts"
 import { ask, connected } from "./connected.ts"
 import { Events, query, Recorder, script, statement, types } from "./drive.ts"
 import { errorMessage, int16, int32, message, ready, type Script, ScriptedSocket } from "./ScriptedSocket.ts"
@@ -33,7 +33,9 @@ const batch = (): ReadonlyArray<Recorder> => {
 }
 
 const scripts = (): ReadonlyArray<Recorder> => [
-  script("listen bytes; notify bytes, 'payload'; select 1 as a; insert into b values (1, 'x'); copy b to stdout"),
+  script(
+    "listen wire_bytes; notify wire_bytes, 'payload'; select 1 as a; insert into b values (1, 'x'); copy b to stdout"
+  ),
   script("copy b from stdin; select 1/0")
 ]
 
@@ -112,7 +114,7 @@ const told = (heard: Recorder["heard"][number]): unknown =>
 const sizes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 const pieces = Arbitrary.array(Arbitrary.schema(sizes(0, 40)), { maxLength: 12 })
 
-layer(PostgresServer.layer())("a transcript of a real server", (it) => {
+layer(sharedServer)("a transcript of a real server", (it) => {
   /** What a server says to the Sync, the batch and the scripts. */
   const recorded = Effect.gen(function* () {
     let said: Array<Buffer> = []
