@@ -18,7 +18,8 @@ import {
   readCopyStart,
   readColumns,
   readNotification,
-  readServerMessage
+  readServerMessage,
+  readStatus
 } from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
 import { isCopyingOut, noColumns, type Pending, unexpected, unparsed } from "./Pending.ts"
@@ -130,11 +131,8 @@ export class Answers {
       case Message.EmptyQueryResponse:
         reader.end()
         return this.#command(first, { command: "", rowCount: 0 })
-      case Message.ReadyForQuery: {
-        const status = reader.uint8()
-        reader.end()
-        return this.#ready(first, status)
-      }
+      case Message.ReadyForQuery:
+        return this.#ready(first, readStatus(reader))
       case Message.CloseComplete:
         reader.end()
         if (first.phase !== "close") break
@@ -222,7 +220,7 @@ export class Answers {
   }
 
   #ready(first: Pending, status: number): void {
-    if (!first.sync || (first.phase !== "ready" && first.phase !== "script") || !isStatus(status)) {
+    if (!first.sync || (first.phase !== "ready" && first.phase !== "script")) {
       throw unexpected(Message.ReadyForQuery, first)
     }
     this.status = status
@@ -299,5 +297,3 @@ export class Answers {
     first.exchange.onEnd()
   }
 }
-
-const isStatus = (status: number): boolean => status === 0x49 || status === 0x54 || status === 0x45

@@ -104,6 +104,14 @@ export const readNotification = (reader: MessageReader): Notification => {
   return { channel, payload, processId }
 }
 
+/** The letter of the transaction's state in ReadyForQuery: `I`, `T` or `E`. */
+export const readStatus = (reader: MessageReader): number => {
+  const status = reader.uint8()
+  reader.end()
+  if (status !== 0x49 && status !== 0x54 && status !== 0x45) throw violation(`a transaction in the state ${status}`)
+  return status
+}
+
 /** The fields of an ErrorResponse or NoticeResponse. Fields that are not known are left out, as the protocol asks. */
 export const readServerMessage = (reader: MessageReader): ServerMessage => {
   const texts = new Map<string, string>()
