@@ -8,8 +8,9 @@
 import type { PgError, ServerMessage } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { CopyStart, DriverEvents } from "../Driver.ts"
+import { isFatal } from "../serverMessage.ts"
 import { readInt32 } from "../types/TypeCodec.ts"
-import { aborted, copyInQuery, lost, refused, wrongEncoding } from "./failures.ts"
+import { aborted, copyInQuery, lost, refused, wrongEncoding } from "../failures.ts"
 import type { Inbound } from "./Inbound.ts"
 import * as Message from "./Message.ts"
 import {
@@ -234,7 +235,7 @@ export class Answers {
 
   #error(message: ServerMessage, first: Pending | undefined): void {
     // The server closes after it; outside of a request it is of the connection, too.
-    if (message.severity === "FATAL" || message.severity === "PANIC" || first === undefined) {
+    if (isFatal(message) || first === undefined) {
       throw lost("the server has ended it", message)
     }
     const isScript = first.exchange.request._tag === "Script"
