@@ -12,7 +12,7 @@ import { Parameters } from "./Parameters.ts"
 import { Results } from "./Results.ts"
 
 /** Which of the results of a request comes next. */
-type Stage = "prepare" | "query" | "sync" | "close" | "script" | "copy out" | "copy in"
+type Stage = "prepare" | "query" | "sync" | "failed sync" | "close" | "script" | "copy out" | "copy in"
 
 /** A request that was sent. */
 interface Flight {
@@ -107,7 +107,14 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    return this.#libpq.PQconsumeInput(this.#connection) === 1 ? undefined : this.#lost()
+    if (this.#libpq.PQconsumeInput(this.#connection) === 1) return undefined
+    // Before the end of its data libpq looks at nothing that the server says of a COPY.
+    const flight = this.#flights[this.#head]
+    if (flight?.stage === "copy in") {
+      flight.stage = "script"
+      this.#libpq.PQputCopyEnd(this.#connection, null)
+    }
+    return this.#lost()
   }
 
   deliver(): void {
@@ -235,6 +242,9 @@ export class LibpqDriver implements Driver {
       case "sync":
         // Nothing comes before the Sync is answered; unless nothing comes any more.
         throw this.#lost()
+      case "failed sync":
+        flight.stage = "sync"
+        break
       default:
         this.#end(flight)
     }
@@ -292,6 +302,8 @@ export class LibpqDriver implements Driver {
         break
       default:
         if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
+        // The end of the transaction can fail after the statement has not.
+        if (flight.stage === "sync") flight.stage = "failed sync"
         this.#fail(flight, this.#error(result))
     }
   }
@@ -333,6 +345,10 @@ export class LibpqDriver implements Driver {
 
   #copy(flight: Flight, result: Handle, direction: "in" | "out"): void {
     const libpq = this.#libpq
+    if (flight.exchange.request._tag !== "Script") {
+      this.#fail(flight, copyInQuery())
+      throw this.#lost("a query was a COPY, and libpq's pipeline mode knows none")
+    }
     const columnFormats: Array<number> = []
     const columns = libpq.PQnfields(result)
     for (let column = 0; column < columns; column++) columnFormats.push(libpq.PQfformat(result, column))
@@ -375,8 +391,8 @@ export class LibpqDriver implements Driver {
     throw this.#lost()
   }
 
-  #lost(): PgError {
-    const problem = this.#libpq.PQerrorMessage(this.#connection).trim()
+  #lost(why?: string): PgError {
+    const problem = why ?? this.#libpq.PQerrorMessage(this.#connection).trim()
     return new PgError({
       operation: "query",
       reason: {
@@ -389,5 +405,11 @@ export class LibpqDriver implements Driver {
 }
 
 const noFields: ReadonlyArray<Field> = []
+
+const copyInQuery = (): PgError =>
+  new PgError({
+    operation: "query",
+    reason: { _tag: "Unsupported", feature: "COPY in a query", problem: "use copyIn or copyOut, which carry its data" }
+  })
 
 const isFatal = ({ severity }: ServerMessage): boolean => severity === "FATAL" || severity === "PANIC"
