@@ -6,13 +6,23 @@ import * as Libpq from "../../Libpq.ts"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type ServerMessage } from "../../PgError.ts"
 import type { Field, PgTypes } from "../../PgTypes.ts"
-import type { CloseRequest, Driver, DriverEvents, Exchange, QueryRequest, TransactionStatus } from "../Driver.ts"
+import type {
+  CloseRequest,
+  Completion,
+  Driver,
+  DriverEvents,
+  Exchange,
+  QueryRequest,
+  TransactionStatus
+} from "../Driver.ts"
+import { aborted, copyInQuery, lost, refused } from "../failures.ts"
 import { checkText } from "../input.ts"
+import { isFatal } from "../serverMessage.ts"
 import { Parameters } from "./Parameters.ts"
 import { Results } from "./Results.ts"
 
 /** Which of the results of a request comes next. */
-type Stage = "prepare" | "query" | "sync" | "failed sync" | "close" | "script" | "copy out" | "copy in"
+type Stage = "prepare" | "query" | "sync" | "close" | "script" | "copy out" | "copy in"
 
 /** A request that was sent. */
 interface Flight {
@@ -22,6 +32,8 @@ interface Flight {
   fields: ReadonlyArray<Field> | undefined
   /** Rows that came one by one, since this libpq knows no chunks. */
   rows: Array<unknown>
+  /** Held back until the Sync is answered: the end of the transaction can fail, too, by a deferred constraint. */
+  completion: Completion | undefined
   failed: boolean
 }
 
@@ -55,6 +67,7 @@ export class LibpqDriver implements Driver {
     libpq.PQsetnonblocking(connection, 1)
     libpq.setNoticeReceiver(connection, (result) => {
       const message = this.#results.message(result)
+      if (message === undefined) return
       if (isFatal(message)) this.#fatal = message
       else events.onNotice(message)
     })
@@ -97,7 +110,7 @@ export class LibpqDriver implements Driver {
         this.#sendClose(request)
         stage = "close"
     }
-    this.#flights.push({ exchange, stage, fields: undefined, rows: [], failed: false })
+    this.#flights.push({ exchange, stage, fields: undefined, rows: [], completion: undefined, failed: false })
     if (this.outstanding === 1) this.#begin()
   }
 
@@ -240,10 +253,8 @@ export class LibpqDriver implements Driver {
         else this.#end(flight)
         break
       case "sync":
-        // Nothing comes before the Sync is answered; unless nothing comes any more.
-        throw this.#lost()
-      case "failed sync":
-        flight.stage = "sync"
+        // The Sync is answered yet, if it has failed; else nothing comes any more.
+        if (!flight.failed || this.#libpq.PQstatus(this.#connection) === Libpq.CONNECTION_BAD) throw this.#lost()
         break
       default:
         this.#end(flight)
@@ -271,17 +282,18 @@ export class LibpqDriver implements Driver {
     const statement = request._tag === "Query" ? request.statement : undefined
     switch (this.#libpq.PQresultStatus(result)) {
       case Libpq.PGRES_PIPELINE_SYNC:
+        if (flight.completion !== undefined && !flight.failed) exchange.onComplete(flight.completion)
         this.#end(flight)
         break
       case Libpq.PGRES_COMMAND_OK:
         if (flight.stage === "prepare") {
           if (statement !== undefined) statement.state = "ready"
         } else if (flight.stage !== "close") {
-          exchange.onComplete(this.#results.completion(result, noFields))
+          this.#complete(flight, this.#results.completion(result, noFields))
         }
         break
       case Libpq.PGRES_EMPTY_QUERY:
-        exchange.onComplete({ command: "", rowCount: 0, fields: noFields })
+        this.#complete(flight, { command: "", rowCount: 0, fields: noFields })
         break
       case Libpq.PGRES_TUPLES_OK:
         this.#rows(flight, result, true)
@@ -298,12 +310,10 @@ export class LibpqDriver implements Driver {
         break
       case Libpq.PGRES_PIPELINE_ABORTED:
         if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
-        this.#fail(flight, new PgError({ operation: "query", reason: { _tag: "Aborted" } }))
+        this.#fail(flight, aborted())
         break
       default:
         if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
-        // The end of the transaction can fail after the statement has not.
-        if (flight.stage === "sync") flight.stage = "failed sync"
         this.#fail(flight, this.#error(result))
     }
   }
@@ -321,7 +331,13 @@ export class LibpqDriver implements Driver {
     }
     if (!last) return
     flight.fields = undefined
-    if (!flight.failed) exchange.onComplete(this.#results.completion(result, fields))
+    if (!flight.failed) this.#complete(flight, this.#results.completion(result, fields))
+  }
+
+  #complete(flight: Flight, completion: Completion): void {
+    const { exchange } = flight
+    if (exchange.request._tag === "Query" && exchange.request.sync) flight.completion = completion
+    else exchange.onComplete(completion)
   }
 
   #handOut(flight: Flight, rows: Array<unknown>, fields: ReadonlyArray<Field>, last: boolean): void {
@@ -347,7 +363,7 @@ export class LibpqDriver implements Driver {
     const libpq = this.#libpq
     if (flight.exchange.request._tag !== "Script") {
       this.#fail(flight, copyInQuery())
-      throw this.#lost("a query was a COPY, and libpq's pipeline mode knows none")
+      throw lost("a query was a COPY, and libpq's pipeline mode knows none")
     }
     const columnFormats: Array<number> = []
     const columns = libpq.PQnfields(result)
@@ -384,32 +400,15 @@ export class LibpqDriver implements Driver {
   /** Throws when it is the library that speaks, or the server's last word: then the connection is lost. */
   #error(result: Handle): PgError {
     const message = this.#results.message(result)
-    if (message.code !== "" && !isFatal(message)) {
-      return new PgError({ operation: "query", reason: { _tag: "Server", message } })
-    }
-    if (message.code !== "") this.#fatal = message
+    if (message !== undefined && !isFatal(message)) return refused(message)
+    this.#fatal = message ?? this.#fatal
     throw this.#lost()
   }
 
-  #lost(why?: string): PgError {
-    const problem = why ?? this.#libpq.PQerrorMessage(this.#connection).trim()
-    return new PgError({
-      operation: "query",
-      reason: {
-        _tag: "ConnectionLost",
-        problem: problem === "" ? "the server closed it" : problem,
-        ...(this.#fatal === undefined ? {} : { server: this.#fatal })
-      }
-    })
+  #lost(): PgError {
+    const problem = this.#libpq.PQerrorMessage(this.#connection).trim()
+    return lost(problem === "" ? "the server closed it" : problem, this.#fatal)
   }
 }
 
 const noFields: ReadonlyArray<Field> = []
-
-const copyInQuery = (): PgError =>
-  new PgError({
-    operation: "query",
-    reason: { _tag: "Unsupported", feature: "COPY in a query", problem: "use copyIn or copyOut, which carry its data" }
-  })
-
-const isFatal = ({ severity }: ServerMessage): boolean => severity === "FATAL" || severity === "PANIC"
