@@ -110,7 +110,8 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   isUsable(): boolean {
-    return this.#session.isUsable()
+    const isReleased = this.#holder !== undefined && !this.#session.pipeline.isHeldBy(this.#holder)
+    return !isReleased && this.#session.isUsable()
   }
 
   get transaction(): TransactionStatus {
@@ -149,7 +150,7 @@ export class LiveConnection implements PgConnectionShape {
   script(sql: string): Effect.Effect<ReadonlyArray<PgResult>, PgError> {
     const asked = this.#session.perform(() => {
       checkText("script", "the SQL text", sql)
-      return new Script<Row>({ _tag: "Script", sql })
+      return new Script<Row>(sql, this.#session.driver)
     }, this.#holder)
     return Effect.map(asked, ({ results }) => results)
   }

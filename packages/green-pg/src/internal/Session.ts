@@ -24,6 +24,9 @@ import type { Statements } from "./Statements.ts"
 /** How long the server may take to end what was cancelled before the connection is given up. */
 const drainTime = "5 seconds"
 
+/** The server ignores a cancel request that comes between two statements: then it is told once more. */
+const patience = "500 millis"
+
 export interface SessionOptions {
   readonly pipeline: Pipeline
   readonly types: PgTypes
@@ -43,6 +46,7 @@ export class Session {
   readonly #cancel: Effect.Effect<void>
   /** The requests on their way that nobody waits for, in order. */
   readonly #abandoned: Array<Asked> = []
+  #turns = 0
   #cancelling = false
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
@@ -82,7 +86,12 @@ export class Session {
       call = new Call(
         this,
         question,
-        this.request(question.sql, question.values, question, question.holder),
+        this.request(
+          question.sql,
+          question.values,
+          { shape: question.shape, prepare: question.prepare && again },
+          question.holder
+        ),
         resume,
         again
       )
@@ -123,7 +132,7 @@ export class Session {
       checkText("query", "the SQL text", sql)
       refuseCopy(sql)
       const surplus = this.statements.surplus()
-      if (surplus !== undefined) this.pipeline.precede(new Asked({ _tag: "Close", statement: surplus }), holder)
+      if (surplus !== undefined) this.pipeline.close(surplus, holder)
     }
     return {
       _tag: "Query",
@@ -137,7 +146,14 @@ export class Session {
     }
   }
 
+  /** Puts a request in that goes out with the next that is submitted, which is to follow at once. */
+  precede(asked: Asked, holder: Holder | undefined): void {
+    asked.turn = ++this.#turns
+    this.pipeline.precede(asked, holder)
+  }
+
   submit(asked: Asked, holder: Holder | undefined): void {
+    asked.turn = ++this.#turns
     this.pipeline.submit(asked, holder, schedule)
   }
 
@@ -146,7 +162,8 @@ export class Session {
     return Effect.suspend(() => {
       if (asked.ended || this.pipeline.withdraw(asked)) return Effect.void
       asked.abandon()
-      this.#abandoned.push(asked)
+      const later = this.#abandoned.findIndex(({ turn }) => turn > asked.turn)
+      this.#abandoned.splice(later < 0 ? this.#abandoned.length : later, 0, asked)
       asked.whenEnded = () => void this.#abandoned.splice(this.#abandoned.indexOf(asked), 1)
       this.pipeline.unpaused()
       return asked.ended || this.#isShared ? Effect.void : this.#drain(asked)
@@ -181,8 +198,8 @@ export class Session {
         this.pipeline.release(holder)
         return Effect.void
       }
-      const { driver, pipeline } = this
-      if (pipeline.failure === undefined && driver.outstanding > this.#abandoned.length) {
+      const { pipeline } = this
+      if (pipeline.failure === undefined && this.#isShared) {
         pipeline.lose(
           new PgError({
             operation: "release",
@@ -216,7 +233,7 @@ export class Session {
 
   /** Whether something is on its way for which somebody waits. */
   get #isShared(): boolean {
-    return this.driver.outstanding > this.#abandoned.length
+    return this.driver.outstanding - this.pipeline.unowned > this.#abandoned.length
   }
 
   /** Cancels everything on its way, which nobody waits for, and waits for the end of this. */
@@ -247,17 +264,24 @@ export class Session {
     )
   }
 
-  /** Each request has a Sync of its own: what comes behind a cancelled one runs, and is cancelled in its turn. */
+  /** What comes behind the Sync of a cancelled statement runs, and is cancelled in its turn. */
   get #cancelAll(): Effect.Effect<void> {
+    /** Cancel requests of which nothing was seen: they may still meet what comes next. */
+    let unseen = 0
     const next: Effect.Effect<void> = Effect.suspend(() => {
-      const [first] = this.#abandoned
-      if (first === undefined) return Effect.void
+      const waiting = [...this.#abandoned]
+      const first = waiting.find(({ request }) => request._tag !== "Query" || request.sync)
+      if (first === undefined) {
+        if (unseen > 0) this.retired = true
+        return Effect.void
+      }
+      unseen++
       // The request is waited for also when the statement has ended: it must not meet what comes next.
       return this.#cancel.pipe(
-        Effect.andThen(ended(first)),
+        Effect.andThen(Effect.timeoutOption(ended(first), patience)),
         Effect.andThen(
           Effect.suspend(() => {
-            if (!first.canceled) this.retired = true
+            unseen = Math.max(unseen - waiting.filter(({ canceled }) => canceled).length, 0)
             return next
           })
         )

@@ -15,7 +15,7 @@ import type {
   QueryRequest,
   TransactionStatus
 } from "../Driver.ts"
-import { aborted, lost, refused } from "../failures.ts"
+import { aborted, copyInQuery, lost, refused } from "../failures.ts"
 import { checkText } from "../input.ts"
 import { isFatal } from "../serverMessage.ts"
 import { Parameters } from "./Parameters.ts"
@@ -120,7 +120,14 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    return this.#libpq.PQconsumeInput(this.#connection) === 1 ? undefined : this.#lost()
+    if (this.#libpq.PQconsumeInput(this.#connection) === 1) return undefined
+    // Before the end of its data libpq looks at nothing that the server says of a COPY.
+    const flight = this.#flights[this.#head]
+    if (flight?.stage === "copy in") {
+      flight.stage = "script"
+      this.#libpq.PQputCopyEnd(this.#connection, null)
+    }
+    return this.#lost()
   }
 
   deliver(): void {
@@ -354,6 +361,10 @@ export class LibpqDriver implements Driver {
 
   #copy(flight: Flight, result: Handle, direction: "in" | "out"): void {
     const libpq = this.#libpq
+    if (flight.exchange.request._tag !== "Script") {
+      this.#fail(flight, copyInQuery())
+      throw lost("a query was a COPY, and libpq's pipeline mode knows none")
+    }
     const columnFormats: Array<number> = []
     const columns = libpq.PQnfields(result)
     for (let column = 0; column < columns; column++) columnFormats.push(libpq.PQfformat(result, column))
