@@ -114,7 +114,7 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   get transaction(): TransactionStatus {
-    return this.#session.driver.transaction
+    return this.#session.pipeline.failure === undefined ? this.#session.driver.transaction : "unknown"
   }
 
   parameterStatus(name: string): string | undefined {

@@ -107,7 +107,13 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    return this.#libpq.PQconsumeInput(this.#connection) === 1 ? undefined : this.#lost()
+    const libpq = this.#libpq
+    const connection = this.#connection
+    if (libpq.PQconsumeInput(connection) !== 1) return this.#lost()
+    if (this.outstanding > 0) return undefined
+    // What the server says by itself can be its last word; a call reads once, and the end may come behind it.
+    libpq.PQisBusy(connection)
+    return this.#fatal === undefined && libpq.PQconsumeInput(connection) === 1 ? undefined : this.#lost()
   }
 
   deliver(): void {
