@@ -14,6 +14,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { FdIo, Wait, WaitFd } from "green-core"
+import { clientConfig } from "./internal/clientConfig.ts"
 import { spanAttributes } from "./internal/connect/spanAttributes.ts"
 import { settingsOf } from "./internal/connect/open.ts"
 import {
@@ -72,10 +73,10 @@ export const make = (
     const pool = yield* PgPool
     const settings = yield* Effect.mapError(Effect.fromResult(settingsOf(yield* Libpq, options)), sqlError)
     const { transformJson, transformQueryNames, transformResultNames } = options
-    const acquirer = Effect.mapBoth(pool.get, { onFailure: sqlError, onSuccess: wrapped })
     const reserve = Effect.mapBoth(pool.reserve, { onFailure: sqlError, onSuccess: wrapped })
     const client = yield* SqlClient.make({
-      acquirer,
+      // Of streams: who takes the rows may ask for something else meanwhile, and would wait behind a stream that it shares.
+      acquirer: reserve,
       borrower: (f) =>
         Effect.mapError(
           pool.use((connection) => f(wrapped(connection))),
@@ -99,12 +100,7 @@ export const make = (
     })
     return Object.assign(client, {
       [PgClientTypeId]: PgClientTypeId,
-      config: {
-        host: settings.value("host"),
-        database: settings.value("dbname"),
-        username: settings.value("user"),
-        maxConnections: options.maxConnections
-      },
+      config: clientConfig(options, settings),
       json: (value: unknown) => Statement.fragment([json(value, undefined, undefined)]),
       listen: (channel: string) => listen(pool, channel),
       notify: (channel: string, payload: string) =>
@@ -120,8 +116,9 @@ const wrapped = (connection: PgConnectionShape): SqlConnection => new SqlConnect
 const asSqlError = <E>(error: E | PgError): E | SqlError.SqlError =>
   error instanceof PgError ? sqlError(error) : error
 
+/** While a statement that nobody waits for any more still runs, nobody knows: it is one then. */
 const isTransaction = (connection: Connection): boolean =>
-  connection instanceof SqlConnection && /^(in transaction|failed)$/.test(connection.connection.transaction)
+  connection instanceof SqlConnection && !/^(idle|unknown)$/.test(connection.connection.transaction)
 
 /** The custom fragment that the compiler of @effect/sql-pg knows. */
 const json = Statement.custom<Statement.Custom<"PgJson", unknown>>("PgJson")

@@ -210,7 +210,7 @@ export class LiveConnection implements PgConnectionShape {
     return Effect.flatMap(
       this.ask<PgTypes.CatalogRow, ReadonlyArray<PgTypes.CatalogRow>, PgError>(
         PgTypes.catalogQuery,
-        [PgTypes.array(names, PgTypes.OID.text)],
+        [names],
         "objects",
         { prepare: false },
         (rows) => rows,

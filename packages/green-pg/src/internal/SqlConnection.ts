@@ -20,7 +20,8 @@ export class SqlConnection implements Connection {
   }
 
   execute(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
-    return this.#rows(sql, values, undefined, transform)
+    const rows = this.#rows(sql, values, undefined, transform)
+    return values.length === 0 && undoes.test(sql) ? Effect.catchIf(rows, isLost, () => Effect.succeed([])) : rows
   }
 
   executeUnprepared(sql: string, values: ReadonlyArray<unknown>, transform: Transform) {
@@ -81,6 +82,14 @@ export class SqlConnection implements Connection {
 type Values = ReadonlyArray<unknown>
 
 const unprepared = { prepare: false } as const
+
+/**
+ * What `withTransaction` says at the end of a transaction or savepoint. Its failure would be a defect; but with the
+ * connection the transaction is gone, and whoever goes on with it, if only to commit, hears of that.
+ */
+const undoes = /^(ROLLBACK|(ROLLBACK TO|RELEASE) SAVEPOINT effect_sql_\d+)$/
+
+const isLost = ({ reason }: SqlError.SqlError): boolean => reason._tag === "ConnectionError"
 
 const itself = <A>(rows: A): A => rows
 

@@ -19,8 +19,10 @@ export const checkText = (operation: string, subject: string, text: string): voi
 /** What Bind can count. */
 export const mostParameters = 65535
 
-/** The error of what was thrown while a request was made. */
-export const inputError = (operation: string, thrown: unknown): PgError =>
-  thrown instanceof PgError
-    ? thrown
-    : invalidInput(operation, "a parameter", thrown instanceof Error ? thrown.message : String(thrown))
+/** The error of what was thrown while a request was made. Codecs begin theirs with the parameter: `parameter $1: …`. */
+export const inputError = (operation: string, thrown: unknown): PgError => {
+  if (thrown instanceof PgError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const [, subject = "a parameter", problem = message] = /^(parameter \$\d+): (.*)$/s.exec(message) ?? []
+  return invalidInput(operation, subject, `cannot be sent: ${problem}`)
+}
