@@ -81,13 +81,17 @@ export class LiveConnection implements PgConnectionShape {
       const lease = yield* WaitFd.lease(driver.socket, { onRelease: "keep" }).pipe(
         Effect.mapError((error) => new PgError({ operation: "connect", reason: { _tag: "Wait", error } }))
       )
-      const pipeline = new Pipeline(driver, Context.get(context, WaitFd), context, (error) => {
-        // The number is free for others as soon as the socket is closed.
-        Effect.runSync(lease.release)
-        driver.close()
-        channels.lose(error)
-        notices.lose(error)
-      })
+      const pipeline = new Pipeline(
+        driver,
+        Context.get(context, WaitFd),
+        context,
+        () => Effect.runSync(lease.release),
+        (error) => {
+          driver.close()
+          channels.lose(error)
+          notices.lose(error)
+        }
+      )
       yield* Effect.addFinalizer(() =>
         Effect.sync(() =>
           pipeline.lose(
@@ -103,7 +107,10 @@ export class LiveConnection implements PgConnectionShape {
         types,
         readOnly: options.readOnly ?? false,
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
-        cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
+        cancel: Effect.provideContext(
+          cancelRequest(libpq, () => (pipeline.failure === undefined ? handle : undefined)),
+          context
+        )
       })
       return new LiveConnection({ session, channels, notices, prepare: options.prepare ?? true }, undefined)
     })
@@ -115,7 +122,7 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   get transaction(): TransactionStatus {
-    return this.#session.driver.transaction
+    return this.#session.pipeline.failure === undefined ? this.#session.driver.transaction : "unknown"
   }
 
   parameterStatus(name: string): string | undefined {
