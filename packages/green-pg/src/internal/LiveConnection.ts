@@ -57,9 +57,11 @@ export class LiveConnection implements PgConnectionShape {
     this.types = shared.session.types
   }
 
+  /** `onLost` is called when it is lost or closed. */
   static make(
     libpq: LibpqFunctions,
-    options: PgConnectionOptions
+    options: PgConnectionOptions,
+    onLost: (connection: LiveConnection) => void = () => {}
   ): Effect.Effect<LiveConnection, PgError, Wait | WaitFd | FdIo | Scope.Scope> {
     return Effect.gen(function* () {
       const context = yield* Effect.context<Wait | WaitFd | FdIo>()
@@ -87,6 +89,7 @@ export class LiveConnection implements PgConnectionShape {
         driver.close()
         channels.lose(error)
         notices.lose(error)
+        onLost(live)
       })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() =>
@@ -105,7 +108,11 @@ export class LiveConnection implements PgConnectionShape {
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
         cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
       })
-      return new LiveConnection({ session, channels, notices, prepare: options.prepare ?? true }, undefined)
+      const live: LiveConnection = new LiveConnection(
+        { session, channels, notices, prepare: options.prepare ?? true },
+        undefined
+      )
+      return live
     })
   }
 

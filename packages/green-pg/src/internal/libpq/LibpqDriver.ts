@@ -107,7 +107,10 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    return this.#libpq.PQconsumeInput(this.#connection) === 1 ? undefined : this.#lost()
+    if (this.#libpq.PQconsumeInput(this.#connection) !== 1) return this.#lost()
+    // What the server says by itself can be its last word.
+    if (this.outstanding === 0) this.#notifications()
+    return this.outstanding === 0 && this.#fatal !== undefined ? this.#lost() : undefined
   }
 
   deliver(): void {
