@@ -13,10 +13,10 @@ export interface Scale {
 }
 
 /** One side of a comparison. */
-export interface Side {
+export interface Side<A = number> {
   readonly name: string
-  /** Measures once: the figure, in the unit of the comparison. */
-  readonly round: () => Promise<number>
+  /** Measures once: the figure, in the unit of the comparison, or all that was measured. */
+  readonly round: () => Promise<A>
 }
 
 /** A median, and between what it lies. */
@@ -47,11 +47,11 @@ export interface Row {
 export type Measure = (scale: Scale) => Promise<ReadonlyArray<Row>>
 
 /** Runs the sides in turn, each round in another order: the figures of a side. */
-export const alternate = async (
+export const alternate = async <A = number>(
   scale: Scale,
-  sides: ReadonlyArray<Side>
-): Promise<(side: Side) => ReadonlyArray<number>> => {
-  const figures = new Map(sides.map((side): [Side, Array<number>] => [side, []]))
+  sides: ReadonlyArray<Side<A>>
+): Promise<(side: Side<A>) => ReadonlyArray<A>> => {
+  const figures = new Map(sides.map((side): [Side<A>, Array<A>] => [side, []]))
   for (let round = -scale.warmUps; round < scale.rounds; round++) {
     for (let turn = 0; turn < sides.length; turn++) {
       const side = sides[(turn + round + scale.warmUps) % sides.length]
@@ -87,17 +87,17 @@ export const summary = (figures: ReadonlyArray<number>): Figure => {
 }
 
 /** The row of two sides of one comparison: the ratio of ours to the other. */
-export const ratioRow = (options: {
+export const ratioRow = <S extends { readonly name: string }>(options: {
   readonly measure: string
-  readonly ours: Side
-  readonly against: Side
-  readonly figures: (side: Side) => ReadonlyArray<number>
+  readonly ours: S
+  readonly against: S
+  readonly figures: (side: S) => ReadonlyArray<number>
   readonly unit: string
   readonly target?: Target
 }): Row => {
   const { against, figures, measure, ours, target, unit } = options
   const others = figures(against)
-  const show = (side: Side): string => `${digits(summary(figures(side)).median)} ${unit}`
+  const show = (side: S): string => `${digits(summary(figures(side)).median)} ${unit}`
   return {
     measure,
     ours: show(ours),

@@ -38,5 +38,12 @@ export const suites: Readonly<Record<string, Suite>> = {
     download: () => import("./http/download.ts"),
     redirects: () => import("./http/redirects.ts"),
     memory: () => import("./http/memory.ts")
+  },
+  pg: {
+    sequential: () => import("./pg/sequential.ts"),
+    pipelined: () => import("./pg/pipelined.ts"),
+    connections: () => import("./pg/connections.ts"),
+    many: () => import("./pg/many.ts"),
+    pipeline: () => import("./pg/pipeline.ts")
   }
 }

@@ -119,6 +119,64 @@ it(
   3 * minute
 )
 
+const pgRows = [
+  "one connection, one fiber, wire, queries a second",
+  "one connection, one fiber, wire, CPU per query",
+  "one connection, one fiber, libpq, queries a second",
+  "the same, 3 parameters, wire, queries a second",
+  "raw connection, one fiber, wire, queries a second",
+  "latency added by the pool ",
+  "latency added by the pool and SqlClient",
+  "CPU added by the pool and SqlClient",
+  "one connection, 100 fibers, wire, queries a second",
+  "one connection, 100 fibers, wire, CPU per query",
+  "one connection, 100 fibers, libpq, queries a second",
+  "one connection, 100 fibers, the system's libpq, queries a second",
+  "the same, read only, wire, queries a second",
+  "the same, read only, libpq, queries a second",
+  "the same, 32 at a time, wire, queries a second",
+  "floor: bytes, a Sync each, in flow, queries a second",
+  "ten connections, 100 fibers, wire, queries a second",
+  "ten connections, 100 fibers, wire, CPU per query",
+  "ten connections, 100 fibers, libpq, queries a second",
+  "the same, 32 on a connection, wire, queries a second",
+  "100,000 rows to objects, wire, rows a second",
+  "100,000 rows to objects, wire, CPU per row",
+  "100,000 rows to objects, libpq, rows a second",
+  "pipeline of 100, wire, queries a second",
+  "pipeline of 100, libpq, queries a second",
+  "floor: bytes, one Sync, queries a second",
+  "floor: bytes, a Sync each, queries a second",
+  "floor: bytes, a Sync each, the server's CPU per query",
+  "100 fibers by SqlClient, wire, queries a second"
+]
+
+it(
+  "prints every row of the pg suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["pg", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const lines = stdout.split("\n")
+    for (const row of pgRows) expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
+    for (const peer of ["sql-pg", "pg", "pg, pipeline", "postgres.js"]) expect(stdout).toContain(`  ${peer}: `)
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
+it(
+  "says of a row that it could not be measured without pgbench, or without a libpq of the system",
+  async () => {
+    const environment = ["PGBENCH=no-such-pgbench", "GREEN_LIBPQ=/no-such-library"]
+    const { code, stderr, stdout } = await bench(["pg", "pipeline", "pipelined", "--smoke"], environment)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(stdout).toMatch(/pipeline of 100, wire, queries .*pgbench: there is no no-such-pgbench.* not measured/)
+    expect(stdout).toMatch(/the system's libpq, queries a second.*no-such-library.* not measured/)
+    expect(stdout).toMatch(/pipeline of 100, wire, queries a second .*bytes, one Sync/)
+  },
+  3 * minute
+)
+
 it("says of a row that it could not be measured without a C compiler", async () => {
   const { code, stdout } = await bench(["core", "roundTrip", "--smoke"], ["CC=no-such-compiler"])
   expect(code).toBe(0)

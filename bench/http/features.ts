@@ -8,9 +8,10 @@
  */
 import * as Effect from "effect/Effect"
 import { Auth, Cookies, type GreenHttp } from "green-http"
+import { fibers } from "../concurrently.ts"
 import type { Measure, Scale } from "../harness.ts"
 import { server, session } from "./clients.ts"
-import { fibers, measured, row } from "./slices.ts"
+import { measured, row } from "./slices.ts"
 
 const plain: GreenHttp.SessionOptions = { cookies: false, redirects: 0 }
 

@@ -6,9 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import { request } from "undici"
+import { fibers, promises } from "../concurrently.ts"
 import type { Measure, Scale } from "../harness.ts"
 import { agent, server, session } from "./clients.ts"
-import { fibers, measured, promises, row } from "./slices.ts"
+import { measured, row } from "./slices.ts"
 
 const rows = Effect.fnUntraced(function* (scale: Scale) {
   const url = yield* server("small")

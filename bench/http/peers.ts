@@ -8,9 +8,10 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import axios from "axios"
 import got from "got"
+import { fibers, promises } from "../concurrently.ts"
 import type { Measure, Scale } from "../harness.ts"
 import { server, session } from "./clients.ts"
-import { fibers, measured, promises, row } from "./slices.ts"
+import { measured, row } from "./slices.ts"
 
 const rows = Effect.fnUntraced(function* (scale: Scale) {
   const url = yield* server("small")

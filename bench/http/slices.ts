@@ -1,42 +1,9 @@
 /**
- * How the requests of these measures are sent and judged: so many clients at a time, each of which sends its next
- * request when its last one is answered, until a slice of requests is sent.
- *
- * Client and server share two cores, so the cheapest slices are compared, and the fastest.
+ * How the requests of these measures are judged. Client and server share two cores, so the cheapest slices are compared,
+ * and the fastest.
  */
-import * as Effect from "effect/Effect"
+import type { Client } from "../concurrently.ts"
 import { alternate, cpuSide, type Row, type Scale, type Side, summary, type Target } from "../harness.ts"
-
-/** One way to send a request and to read its answer. */
-export interface Client {
-  readonly name: string
-  /** Sends so many requests, so many of them at a time. */
-  readonly slice: (requests: number, concurrency: number) => Promise<unknown>
-}
-
-/** Each client is a fiber, all in one run: how a program that uses Effect asks. */
-export const fibers = (name: string, get: Effect.Effect<unknown, unknown>): Client => ({
-  name,
-  slice: (requests, concurrency) => {
-    let sent = 0
-    const client = Effect.whileLoop({ while: () => sent++ < requests, body: () => get, step: () => {} })
-    return Effect.runPromise(
-      Effect.forEach(Array.from({ length: concurrency }), () => client, { concurrency: "unbounded", discard: true })
-    )
-  }
-})
-
-/** Each client is an async function. */
-export const promises = (name: string, get: () => Promise<unknown>): Client => ({
-  name,
-  slice: (requests, concurrency) => {
-    let sent = 0
-    const client = async () => {
-      while (sent++ < requests) await get()
-    }
-    return Promise.all(Array.from({ length: concurrency }, client))
-  }
-})
 
 /** What the slices of a client were: the cheapest of them in microseconds of CPU, and the fastest in requests a second. */
 interface Result {

@@ -4,9 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
+import { fibers } from "../concurrently.ts"
 import type { Measure, Scale } from "../harness.ts"
 import { server, session } from "./clients.ts"
-import { fibers, measured, row } from "./slices.ts"
+import { measured, row } from "./slices.ts"
 
 /** So many spans wait to be exported. */
 const kept = 1024

@@ -253,6 +253,7 @@ class Stepper<A, E> {
 
   /** The answer, if it was given within the call; else the protocol goes on when it comes. */
   #wait(request: WaitFdRequest): Move | undefined {
+    const wasStopped = this.#stopped
     let within = true
     let answer: Move | undefined
     const withdraw = this.#handler.register(
@@ -268,6 +269,11 @@ class Stepper<A, E> {
       this.#context
     )
     within = false
+    // A handler may interrupt the fiber that waits.
+    if (this.#stopped && !wasStopped) {
+      withdraw()
+      return "return"
+    }
     if (answer === undefined) this.#withdraw = withdraw
     return answer
   }

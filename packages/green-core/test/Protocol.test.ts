@@ -245,6 +245,41 @@ describe("Protocol", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect(
+    "a handler that interrupts the fiber as it takes the wait, has it withdrawn, and the protocol returns",
+    () => {
+      const order: Array<string> = []
+      const resumes: Array<() => void> = []
+      let fiber: Fiber.Fiber<void, FdError> | undefined
+      const layer = Layer.succeed(
+        WaitFd,
+        WaitFd.fromClause(({ fd }, resume) => {
+          resumes.push(() => resume(Exit.succeed(ready)))
+          if (fd === 4) fiber?.interruptUnsafe()
+          return () => void order.push(`withdrawn ${fd}`)
+        })
+      )
+      return Effect.gen(function* () {
+        fiber = yield* Effect.forkChild(
+          Protocol.run(function* () {
+            try {
+              yield Protocol.request(3)
+              yield Protocol.request(4)
+              order.push("not reached")
+            } finally {
+              order.push("finally")
+            }
+          }),
+          { startImmediately: true }
+        )
+        yield* Effect.sync(() => resumes[0]?.())
+        const exit = yield* Fiber.await(fiber)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+        assert.deepStrictEqual(order, ["withdrawn 4", "finally"])
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
   it.effect("every step sees the context and the locals of the caller", () => {
     class Name extends Context.Service<Name, string>()("test/Name") {}
     const seen: Array<unknown> = []

@@ -248,6 +248,17 @@ export class Pipeline {
 
   /** Sends what may be sent by now. */
   #send(): void {
+    this.#sendQueued()
+    // The one that it was sent for was taken back: without a Sync nobody would answer.
+    if (this.#unsynced && this.#failure === undefined) this.#sync()
+  }
+
+  #sync(): void {
+    this.#unsynced = false
+    this.driver.send(new Sync())
+  }
+
+  #sendQueued(): void {
     const { driver } = this
     while (!this.#stopped) {
       const queue = this.#holder === undefined ? this.#queue : this.#held
@@ -275,7 +286,7 @@ export class Pipeline {
           return
         }
         // What was sent before it counted on its Sync.
-        if (this.#unsynced) driver.send(new Sync())
+        if (this.#unsynced) this.#sync()
       }
     }
   }

@@ -35,8 +35,11 @@ export const batch = (
         return
       }
       const last = asked.at(-1)
-      if (last !== undefined) last.whenEnded = ended
-      for (const each of asked) session.submit(each, holder)
+      if (last === undefined) return
+      last.whenEnded = ended
+      // Together: who is interrupted takes back all of them, or none.
+      for (const each of asked) if (each !== last) session.pipeline.precede(each, holder)
+      session.submit(last, holder)
     }
     const ended = (): void => {
       const failed = asked.find((each) => each.error !== undefined)

@@ -50,7 +50,7 @@ const begin = (session: Session, sql: string, holder: Holder): Effect.Effect<Cop
       asked.whenCopying = () => resume(Exit.void)
       session.submit(asked, holder)
       return Effect.suspend(() =>
-        asked.copy === undefined ? session.interrupt(asked) : abandon(session, asked, "interrupted")
+        asked.copy === undefined ? takeBack(session, asked) : abandon(session, asked, interrupted)
       )
     })
     return Effect.flatMap(begun, () => {
@@ -60,6 +60,25 @@ const begin = (session: Session, sql: string, holder: Holder): Effect.Effect<Cop
         : Effect.succeed(asked)
     })
   })
+
+/**
+ * Ends a COPY that has not begun. The server hears no cancel request while it waits for data, and without one it may
+ * wait for a lock: so it is cancelled, and ended if it begins nevertheless.
+ */
+const takeBack = (session: Session, asked: CopyIn): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (asked.ended || session.pipeline.withdraw(asked)) return Effect.void
+    const begun = Effect.callback<void>((resume) => {
+      asked.whenCopying = () => resume(Exit.void)
+    })
+    const ending = Effect.suspend(() => (asked.ended ? Effect.void : end(session, asked, interrupted)))
+    return Effect.all([session.interrupt(asked), Effect.ignore(Effect.andThen(begun, ending))], {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+const interrupted = "interrupted"
 
 const write = (session: Session, asked: CopyIn, bytes: Uint8Array): Effect.Effect<void, PgError> => {
   const from = (offset: number): Effect.Effect<void, PgError> =>
@@ -92,6 +111,7 @@ const finish = (session: Session, asked: CopyIn): Effect.Effect<void, PgError> =
 const end = (session: Session, asked: CopyIn, failure: string | undefined): Effect.Effect<void, PgError> =>
   Effect.suspend(() => {
     if (asked.ended) return failureOf(asked)
+    if (failure !== undefined) asked.dropped = true
     const taken = attempt(session, () => session.driver.copyEnd(failure))
     if (taken instanceof PgError) return Effect.fail(taken)
     return Effect.flatMap(written(session), () => (taken ? Effect.void : end(session, asked, failure)))

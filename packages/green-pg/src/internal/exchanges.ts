@@ -164,8 +164,14 @@ export class CopyOut extends Pieces<Uint8Array> {
 /** A COPY from the client: `whenCopying` is called once, when data may be sent, or it is over. */
 export class CopyIn extends Asked {
   copy: CopyStart | undefined
+  /** The server was told to drop it, of which it says the same as of one that is cancelled. */
+  dropped = false
   whenCopying: () => void = nothing
   rowCount = 0
+
+  override get canceled(): boolean {
+    return super.canceled && !this.dropped
+  }
 
   override onCopy(copy: CopyStart): void {
     this.copy = copy

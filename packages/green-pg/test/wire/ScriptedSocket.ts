@@ -7,8 +7,8 @@ import type { LibpqNotification } from "../../src/Libpq.ts"
 import type { TakeOverLibpq } from "../../src/internal/wire/takeOver.ts"
 
 export interface Script {
-  /** What the server says; after it the socket is at its end, unless it `stays`. */
-  readonly says: Uint8Array
+  /** What the server says, part by part (`next`); after them the socket is at its end, unless it `stays`. */
+  readonly says: ReadonlyArray<Uint8Array>
   readonly stays?: boolean
   /** Of what size the pieces are in which it arrives, over and over; 0 is a moment at which nothing has arrived. */
   readonly pieces?: ReadonlyArray<number>
@@ -27,11 +27,13 @@ export class ScriptedSocket implements TakeOverLibpq {
   readonly #script: Script
   readonly #sent: Array<Buffer> = []
   readonly #notifications: Array<LibpqNotification>
+  #part = 0
   #at = 0
   #reads = 0
   #writes = 0
-  /** How much was read of it that is larger than any buffer of the driver is without need. */
+  /** The largest memory that was given to read into, and that which was written from. */
   largestRead = 0
+  largestWrite = 0
   finished = 0
 
   constructor(script: Script) {
@@ -44,11 +46,22 @@ export class ScriptedSocket implements TakeOverLibpq {
   }
 
   get unread(): number {
-    return this.#script.says.length - this.#at
+    return this.#says.length - this.#at
+  }
+
+  get #says(): Uint8Array {
+    return this.#script.says[this.#part] ?? new Uint8Array()
+  }
+
+  /** The server says the next part, if there is one. */
+  next(): void {
+    if (this.unread > 0 || this.#part === this.#script.says.length - 1) return
+    this.#part++
+    this.#at = 0
   }
 
   readonly recv = (_socket: number, bytes: Uint8Array): number => {
-    const { pieces = [], readErrno, says, stays = false } = this.#script
+    const { pieces = [], readErrno, stays = false } = this.#script
     if (this.unread === 0) {
       if (readErrno !== undefined) return -readErrno
       return stays ? -constants.errno.EAGAIN : 0
@@ -56,7 +69,7 @@ export class ScriptedSocket implements TakeOverLibpq {
     const piece = pieces.length === 0 ? this.unread : (pieces[this.#reads++ % pieces.length] ?? 1)
     if (piece === 0) return -constants.errno.EAGAIN
     const size = Math.min(piece, bytes.length, this.unread)
-    bytes.set(says.subarray(this.#at, this.#at + size))
+    bytes.set(this.#says.subarray(this.#at, this.#at + size))
     this.#at += size
     this.largestRead = Math.max(this.largestRead, bytes.length)
     return size
@@ -64,6 +77,7 @@ export class ScriptedSocket implements TakeOverLibpq {
 
   readonly send = (_socket: number, bytes: Uint8Array): number => {
     const { takes = [], writeErrno } = this.#script
+    this.largestWrite = Math.max(this.largestWrite, bytes.buffer.byteLength)
     if (writeErrno !== undefined) return -writeErrno
     const size = takes.length === 0 ? bytes.length : Math.min(takes[this.#writes++ % takes.length] ?? 1, bytes.length)
     if (size === 0) return -constants.errno.EAGAIN

@@ -40,6 +40,8 @@ export class Recorder implements Exchange {
   readonly request: Request
   readonly heard: Array<Heard> = []
   readonly rows: Array<unknown> = []
+  /** The data of a COPY, as they were handed out. */
+  readonly pieces: Array<Uint8Array> = []
   paused = false
   ended = false
   error: PgError | undefined
@@ -59,6 +61,7 @@ export class Recorder implements Exchange {
     this.#hear({ copy })
   }
   onCopyData(bytes: Uint8Array): void {
+    this.pieces.push(bytes)
     this.#hear({ data: Buffer.from(bytes).toString() })
   }
   onComplete(completion: Completion): void {

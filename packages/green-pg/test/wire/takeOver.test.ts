@@ -32,14 +32,14 @@ const reasonOf = (driver: Driver | PgError) => (driver instanceof PgError ? driv
 
 describe("taking over from libpq", () => {
   it("sends a Sync, and is over when it is answered", () => {
-    const { driver, socket } = taken({ says: ready, stays: true })
+    const { driver, socket } = taken({ says: [ready], stays: true })
     assert.strictEqual(reasonOf(driver), "wire")
     assert.deepStrictEqual(socket.sent, sync)
     assert.isTrue(!(driver instanceof PgError) && driver.outstanding === 0 && driver.transaction === "idle")
   })
 
   it("works when every byte comes and goes alone", () => {
-    const { driver, socket } = taken({ says: ready, stays: true, pieces: [1, 0], takes: [0, 1] })
+    const { driver, socket } = taken({ says: [ready], stays: true, pieces: [1, 0], takes: [0, 1] })
     assert.strictEqual(reasonOf(driver), "wire")
     assert.deepStrictEqual(socket.sent, sync)
   })
@@ -53,7 +53,7 @@ describe("taking over from libpq", () => {
       ready
     ])
     const notifications = [{ channel: "channel", processId: 11, payload: "early" }]
-    const { driver } = taken({ says, stays: true, notifications }, events)
+    const { driver } = taken({ says: [says], stays: true, notifications }, events)
     assert.strictEqual(reasonOf(driver), "wire")
     assert.isTrue(!(driver instanceof PgError) && driver.parameterStatus("TimeZone") === "UTC")
     assert.deepStrictEqual(events.notices, [{ severity: "NOTICE", code: "00000", message: "hello" }])
@@ -71,25 +71,25 @@ describe("taking over from libpq", () => {
       errorMessage("FATAL", "57P01", "terminating connection due to administrator command")
     ]) {
       for (let cut = 1; cut < whole.length; cut++) {
-        const { driver } = taken({ says: Buffer.concat([whole.subarray(cut), ready]), stays: true })
+        const { driver } = taken({ says: [Buffer.concat([whole.subarray(cut), ready])], stays: true })
         assert.strictEqual(reasonOf(driver), "ConnectionLost", `cut at ${cut}`)
       }
     }
   })
 
   it("takes no answer to what was not asked", () => {
-    const { driver } = taken({ says: Buffer.concat([message("C", "SELECT 1"), ready]), stays: true })
+    const { driver } = taken({ says: [Buffer.concat([message("C", "SELECT 1"), ready])], stays: true })
     assert.strictEqual(reasonOf(driver), "ConnectionLost")
   })
 
   it("says what the server said, when that ends the connection", () => {
-    const { driver } = taken({ says: errorMessage("FATAL", "57P01", "shut down") })
+    const { driver } = taken({ says: [errorMessage("FATAL", "57P01", "shut down")] })
     assert.isTrue(driver instanceof PgError && driver.reason._tag === "ConnectionLost" && driver.code === "57P01")
   })
 
   it("is lost at the end of the socket", () => {
-    assert.strictEqual(reasonOf(taken({ says: new Uint8Array() }).driver), "ConnectionLost")
-    assert.strictEqual(reasonOf(taken({ says: ready.subarray(0, 4) }).driver), "ConnectionLost")
+    assert.strictEqual(reasonOf(taken({ says: [new Uint8Array()] }).driver), "ConnectionLost")
+    assert.strictEqual(reasonOf(taken({ says: [ready.subarray(0, 4)] }).driver), "ConnectionLost")
   })
 
   it("refuses encryption and other encodings, and sends nothing then", () => {
@@ -98,7 +98,7 @@ describe("taking over from libpq", () => {
       [{ gss: true }, "GSSAPI encryption is in use"],
       [{ encoding: "LATIN1" }, "client_encoding is LATIN1, not UTF8"]
     ] as const) {
-      const { driver, socket } = taken({ says: ready, stays: true, ...script })
+      const { driver, socket } = taken({ says: [ready], stays: true, ...script })
       assert.strictEqual(socket.sent.length, 0)
       assert.isTrue(driver instanceof PgError)
       assert.isTrue(

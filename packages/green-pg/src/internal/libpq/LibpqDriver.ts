@@ -6,8 +6,18 @@ import * as Libpq from "../../Libpq.ts"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type ServerMessage } from "../../PgError.ts"
 import type { Field, PgTypes } from "../../PgTypes.ts"
-import type { CloseRequest, Driver, DriverEvents, Exchange, QueryRequest, TransactionStatus } from "../Driver.ts"
+import type {
+  CloseRequest,
+  Completion,
+  Driver,
+  DriverEvents,
+  Exchange,
+  QueryRequest,
+  TransactionStatus
+} from "../Driver.ts"
+import { aborted, lost, refused } from "../failures.ts"
 import { checkText } from "../input.ts"
+import { isFatal } from "../serverMessage.ts"
 import { Parameters } from "./Parameters.ts"
 import { Results } from "./Results.ts"
 
@@ -22,6 +32,8 @@ interface Flight {
   fields: ReadonlyArray<Field> | undefined
   /** Rows that came one by one, since this libpq knows no chunks. */
   rows: Array<unknown>
+  /** Held back until the Sync is answered: the end of the transaction can fail, too, by a deferred constraint. */
+  completion: Completion | undefined
   failed: boolean
 }
 
@@ -55,6 +67,7 @@ export class LibpqDriver implements Driver {
     libpq.PQsetnonblocking(connection, 1)
     libpq.setNoticeReceiver(connection, (result) => {
       const message = this.#results.message(result)
+      if (message === undefined) return
       if (isFatal(message)) this.#fatal = message
       else events.onNotice(message)
     })
@@ -97,7 +110,7 @@ export class LibpqDriver implements Driver {
         this.#sendClose(request)
         stage = "close"
     }
-    this.#flights.push({ exchange, stage, fields: undefined, rows: [], failed: false })
+    this.#flights.push({ exchange, stage, fields: undefined, rows: [], completion: undefined, failed: false })
     if (this.outstanding === 1) this.#begin()
   }
 
@@ -236,8 +249,9 @@ export class LibpqDriver implements Driver {
         else this.#end(flight)
         break
       case "sync":
-        // Nothing comes before the Sync is answered; unless nothing comes any more.
-        throw this.#lost()
+        // The Sync is answered yet, if it has failed; else nothing comes any more.
+        if (!flight.failed || this.#libpq.PQstatus(this.#connection) === Libpq.CONNECTION_BAD) throw this.#lost()
+        break
       default:
         this.#end(flight)
     }
@@ -264,17 +278,18 @@ export class LibpqDriver implements Driver {
     const statement = request._tag === "Query" ? request.statement : undefined
     switch (this.#libpq.PQresultStatus(result)) {
       case Libpq.PGRES_PIPELINE_SYNC:
+        if (flight.completion !== undefined && !flight.failed) exchange.onComplete(flight.completion)
         this.#end(flight)
         break
       case Libpq.PGRES_COMMAND_OK:
         if (flight.stage === "prepare") {
           if (statement !== undefined) statement.state = "ready"
         } else if (flight.stage !== "close") {
-          exchange.onComplete(this.#results.completion(result, noFields))
+          this.#complete(flight, this.#results.completion(result, noFields))
         }
         break
       case Libpq.PGRES_EMPTY_QUERY:
-        exchange.onComplete({ command: "", rowCount: 0, fields: noFields })
+        this.#complete(flight, { command: "", rowCount: 0, fields: noFields })
         break
       case Libpq.PGRES_TUPLES_OK:
         this.#rows(flight, result, true)
@@ -291,7 +306,7 @@ export class LibpqDriver implements Driver {
         break
       case Libpq.PGRES_PIPELINE_ABORTED:
         if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
-        this.#fail(flight, new PgError({ operation: "query", reason: { _tag: "Aborted" } }))
+        this.#fail(flight, aborted())
         break
       default:
         if (flight.stage === "prepare" && statement !== undefined) statement.state = "new"
@@ -312,7 +327,13 @@ export class LibpqDriver implements Driver {
     }
     if (!last) return
     flight.fields = undefined
-    if (!flight.failed) exchange.onComplete(this.#results.completion(result, fields))
+    if (!flight.failed) this.#complete(flight, this.#results.completion(result, fields))
+  }
+
+  #complete(flight: Flight, completion: Completion): void {
+    const { exchange } = flight
+    if (exchange.request._tag === "Query" && exchange.request.sync) flight.completion = completion
+    else exchange.onComplete(completion)
   }
 
   #handOut(flight: Flight, rows: Array<unknown>, fields: ReadonlyArray<Field>, last: boolean): void {
@@ -371,26 +392,15 @@ export class LibpqDriver implements Driver {
   /** Throws when it is the library that speaks, or the server's last word: then the connection is lost. */
   #error(result: Handle): PgError {
     const message = this.#results.message(result)
-    if (message.code !== "" && !isFatal(message)) {
-      return new PgError({ operation: "query", reason: { _tag: "Server", message } })
-    }
-    if (message.code !== "") this.#fatal = message
+    if (message !== undefined && !isFatal(message)) return refused(message)
+    this.#fatal = message ?? this.#fatal
     throw this.#lost()
   }
 
   #lost(): PgError {
     const problem = this.#libpq.PQerrorMessage(this.#connection).trim()
-    return new PgError({
-      operation: "query",
-      reason: {
-        _tag: "ConnectionLost",
-        problem: problem === "" ? "the server closed it" : problem,
-        ...(this.#fatal === undefined ? {} : { server: this.#fatal })
-      }
-    })
+    return lost(problem === "" ? "the server closed it" : problem, this.#fatal)
   }
 }
 
 const noFields: ReadonlyArray<Field> = []
-
-const isFatal = ({ severity }: ServerMessage): boolean => severity === "FATAL" || severity === "PANIC"

@@ -2,9 +2,11 @@
  * What a `PGresult` says, as JavaScript: its columns, rows, error and command tag. Whoever holds the result clears it.
  */
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
-import { PgError, type ServerMessage } from "../../PgError.ts"
+import type { PgError, ServerMessage } from "../../PgError.ts"
 import type { Field, PgTypes } from "../../PgTypes.ts"
 import { readTag } from "../commandTag.ts"
+import { unreadableValue } from "../failures.ts"
+import { serverMessage } from "../serverMessage.ts"
 import type { Completion, RowShape } from "../Driver.ts"
 import { readText } from "../types/text.ts"
 
@@ -73,7 +75,7 @@ export class Results {
         rows.push(build(values))
       }
     } catch (thrown) {
-      return unreadable(fields[column]?.name, thrown)
+      return unreadableValue(fields[column]?.name ?? "", thrown)
     }
     return rows
   }
@@ -92,33 +94,10 @@ export class Results {
     return { command, rowCount, fields }
   }
 
-  /** What the server said; without a SQLSTATE it is the library that speaks. */
-  message(result: Handle): ServerMessage {
-    const text = (field: string): string | undefined =>
-      this.#libpq.PQresultErrorField(result, field.charCodeAt(0)) ?? undefined
-    const number = (field: string): number | undefined => {
-      const value = text(field)
-      return value === undefined ? undefined : Number(value)
-    }
-    return serverMessage({
-      severity: text("V") ?? text("S"),
-      code: text("C"),
-      message: text("M") ?? this.#libpq.PQresultErrorMessage(result).trim(),
-      detail: text("D"),
-      hint: text("H"),
-      position: number("P"),
-      internalPosition: number("p"),
-      internalQuery: text("q"),
-      where: text("W"),
-      schema: text("s"),
-      table: text("t"),
-      column: text("c"),
-      dataType: text("d"),
-      constraint: text("n"),
-      file: text("F"),
-      line: number("L"),
-      routine: text("R")
-    })
+  /** What the server said; `undefined` when it is the library that speaks. */
+  message(result: Handle): ServerMessage | undefined {
+    const field = (letter: string): string | null => this.#libpq.PQresultErrorField(result, letter.charCodeAt(0))
+    return field("C") === null ? undefined : serverMessage(field)
   }
 
   /**
@@ -195,24 +174,3 @@ const objectBuilder = (fields: ReadonlyArray<Field>): ((values: Array<unknown>) 
     return row
   }
 }
-
-/** The error of a value that its codec cannot read. */
-export const unreadable = (column: string | undefined, thrown: unknown): PgError =>
-  new PgError({
-    operation: "query",
-    reason: {
-      _tag: "UnreadableValue",
-      column: column ?? "?",
-      problem: thrown instanceof Error ? thrown.message : String(thrown)
-    }
-  })
-
-type Fields = { readonly [Name in keyof ServerMessage]-?: ServerMessage[Name] | undefined }
-
-/** A message without the fields that the server did not send. */
-export const serverMessage = ({ code, message, severity, ...rest }: Fields): ServerMessage => ({
-  severity: severity ?? "ERROR",
-  code: code ?? "",
-  message: message ?? "",
-  ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-})

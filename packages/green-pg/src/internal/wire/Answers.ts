@@ -8,8 +8,9 @@
 import type { PgError, ServerMessage } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { CopyStart, DriverEvents } from "../Driver.ts"
+import { isFatal } from "../serverMessage.ts"
 import { readInt32 } from "../types/TypeCodec.ts"
-import { aborted, copyInQuery, lost, refused, wrongEncoding } from "./failures.ts"
+import { aborted, copyInQuery, lost, refused, wrongEncoding } from "../failures.ts"
 import type { Inbound } from "./Inbound.ts"
 import * as Message from "./Message.ts"
 import {
@@ -18,7 +19,8 @@ import {
   readCopyStart,
   readColumns,
   readNotification,
-  readServerMessage
+  readServerMessage,
+  readStatus
 } from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
 import { isCopyingOut, noColumns, type Pending, unexpected, unparsed } from "./Pending.ts"
@@ -130,11 +132,8 @@ export class Answers {
       case Message.EmptyQueryResponse:
         reader.end()
         return this.#command(first, { command: "", rowCount: 0 })
-      case Message.ReadyForQuery: {
-        const status = reader.uint8()
-        reader.end()
-        return this.#ready(first, status)
-      }
+      case Message.ReadyForQuery:
+        return this.#ready(first, readStatus(reader))
       case Message.CloseComplete:
         reader.end()
         if (first.phase !== "close") break
@@ -222,7 +221,7 @@ export class Answers {
   }
 
   #ready(first: Pending, status: number): void {
-    if (!first.sync || (first.phase !== "ready" && first.phase !== "script") || !isStatus(status)) {
+    if (!first.sync || (first.phase !== "ready" && first.phase !== "script")) {
       throw unexpected(Message.ReadyForQuery, first)
     }
     this.status = status
@@ -236,7 +235,7 @@ export class Answers {
 
   #error(message: ServerMessage, first: Pending | undefined): void {
     // The server closes after it; outside of a request it is of the connection, too.
-    if (message.severity === "FATAL" || message.severity === "PANIC" || first === undefined) {
+    if (isFatal(message) || first === undefined) {
       throw lost("the server has ended it", message)
     }
     const isScript = first.exchange.request._tag === "Script"
@@ -299,5 +298,3 @@ export class Answers {
     first.exchange.onEnd()
   }
 }
-
-const isStatus = (status: number): boolean => status === 0x49 || status === 0x54 || status === 0x45

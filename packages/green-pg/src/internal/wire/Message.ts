@@ -2,7 +2,7 @@
  * The messages of the server, by the letter that each begins with, and what can be said of one by its first five bytes.
  */
 import type { PgError } from "../../PgError.ts"
-import { violation } from "./failures.ts"
+import { violation } from "../failures.ts"
 import { largestMessage } from "./Outbound.ts"
 
 export const ParseComplete = 0x31

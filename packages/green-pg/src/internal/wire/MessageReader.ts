@@ -6,7 +6,8 @@
  */
 import type { ServerMessage } from "../../PgError.ts"
 import type { Field } from "../../PgTypes.ts"
-import { violation } from "./failures.ts"
+import { violation } from "../failures.ts"
+import { serverMessage } from "../serverMessage.ts"
 import type { Columns } from "./rows.ts"
 import { readTag } from "../commandTag.ts"
 import type { CopyStart, Notification } from "../Driver.ts"
@@ -104,41 +105,22 @@ export const readNotification = (reader: MessageReader): Notification => {
   return { channel, payload, processId }
 }
 
-/** The fields of an ErrorResponse or NoticeResponse. Fields that are not known are left out, as the protocol asks. */
+/** The letter of the transaction's state in ReadyForQuery: `I`, `T` or `E`. */
+export const readStatus = (reader: MessageReader): number => {
+  const status = reader.uint8()
+  reader.end()
+  if (status !== 0x49 && status !== 0x54 && status !== 0x45) throw violation(`a transaction in the state ${status}`)
+  return status
+}
+
+/** An ErrorResponse or NoticeResponse. Fields that are not known are left out, as the protocol asks. */
 export const readServerMessage = (reader: MessageReader): ServerMessage => {
   const texts = new Map<string, string>()
   for (let code = reader.uint8(); code !== 0; code = reader.uint8()) {
     texts.set(String.fromCharCode(code), reader.cString())
   }
   reader.end()
-  const text = <Name extends keyof ServerMessage>(name: Name, code: string) => {
-    const value = texts.get(code)
-    return value === undefined ? {} : { [name]: value }
-  }
-  const number = <Name extends keyof ServerMessage>(name: Name, code: string) => {
-    const value = Number(texts.get(code))
-    return Number.isInteger(value) ? { [name]: value } : {}
-  }
-  return {
-    // The one that is not translated; servers before 9.6 do not send it.
-    severity: texts.get("V") ?? texts.get("S") ?? "ERROR",
-    code: texts.get("C") ?? "XX000",
-    message: texts.get("M") ?? "the server gave no message",
-    ...text("detail", "D"),
-    ...text("hint", "H"),
-    ...number("position", "P"),
-    ...number("internalPosition", "p"),
-    ...text("internalQuery", "q"),
-    ...text("where", "W"),
-    ...text("schema", "s"),
-    ...text("table", "t"),
-    ...text("column", "c"),
-    ...text("dataType", "d"),
-    ...text("constraint", "n"),
-    ...text("file", "F"),
-    ...number("line", "L"),
-    ...text("routine", "R")
-  }
+  return serverMessage((letter) => texts.get(letter))
 }
 
 export const readCommand = (reader: MessageReader): ReturnType<typeof readTag> => {

@@ -6,7 +6,7 @@
 import type { Parameter, PgTypes } from "../../PgTypes.ts"
 import { ByteWriter } from "../ByteWriter.ts"
 import { checkText, invalidInput, mostParameters } from "../input.ts"
-import { messageOf } from "./failures.ts"
+import { messageOf } from "../failures.ts"
 
 /** PostgreSQL takes no message that is larger: `MaxAllocSize`. */
 export const largestMessage = 0x3fffffff

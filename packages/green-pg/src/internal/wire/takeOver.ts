@@ -8,7 +8,7 @@ import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type PgErrorReason } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
 import type { Driver, DriverEvents, Exchange } from "../Driver.ts"
-import { notTakenOver } from "./failures.ts"
+import { notTakenOver } from "../failures.ts"
 import { WireDriver, type WireLibpq } from "./WireDriver.ts"
 
 /** What it calls of libpq, and what the driver calls later. */

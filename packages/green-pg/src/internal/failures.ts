@@ -1,7 +1,7 @@
 /**
- * The errors of the wire driver, each made in one place.
+ * The errors of the drivers, each made in one place.
  */
-import { PgError, type PgErrorReason, type ServerMessage } from "../../PgError.ts"
+import { PgError, type PgErrorReason, type ServerMessage } from "../PgError.ts"
 
 /** The server sent what the protocol does not allow. */
 export const violation = (problem: string): PgError =>

@@ -1,0 +1,217 @@
+/**
+ * Whatever happens at whichever wait: an operation gives the error that was injected, or succeeds; and the pool under it
+ * has all of its connections afterwards.
+ */
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { PgConnection, type PgConnectionOptions, type PgError, PgPool, type PgPoolShape } from "green-pg"
+import { PostgresServer } from "green-pg/testing"
+import { createDatabase } from "../support/postgres.ts"
+import { type Fault, faults, make } from "./support/everyWait.ts"
+import {
+  type Driver,
+  eachDriver,
+  isOpen,
+  mySessions,
+  open,
+  optionsOf,
+  test,
+  until,
+  type World
+} from "./support/world.ts"
+
+const size = 3
+
+const operations: Readonly<Record<string, (pool: PgPoolShape) => Effect.Effect<unknown, PgError, World>>> = {
+  "a query": (pool) => pool.use((connection) => connection.query("SELECT 1", [], { prepare: false })),
+  "a prepared query, twice": (pool) =>
+    pool.use((connection) =>
+      Effect.andThen(connection.query("SELECT $1::int", [1]), connection.query("SELECT $1::int", [2]))
+    ),
+  "a query whose rows and parameters are larger than any buffer": (pool) =>
+    pool.use((connection) => connection.query("SELECT repeat($1, 4)", ["x".repeat(1_000_000)])),
+  "a pipeline": (pool) =>
+    pool.use((connection) =>
+      connection.pipeline([
+        { sql: "INSERT INTO kept VALUES ($1)", parameters: [1] },
+        { sql: "SELECT count(*) FROM kept" },
+        { sql: "DELETE FROM kept" }
+      ])
+    ),
+  "a script": (pool) => pool.use((connection) => connection.script("SELECT 1; SELECT generate_series(1, 1000)")),
+  "many queries on one connection": (pool) =>
+    pool.use((connection) =>
+      Effect.forEach(
+        Array.from({ length: 50 }, (_, index) => index),
+        (index) => connection.query("SELECT $1::int", [index]),
+        {
+          concurrency: "unbounded"
+        }
+      )
+    ),
+  "many queries on the pool": (pool) =>
+    Effect.forEach(
+      Array.from({ length: 20 }, (_, index) => index),
+      (index) => pool.use((connection) => connection.query("SELECT $1::int", [index])),
+      { concurrency: "unbounded" }
+    ),
+  "a stream of rows": (pool) =>
+    pool.use((connection) =>
+      Stream.runDrain(
+        connection.stream("SELECT i, repeat('x', 100) FROM generate_series(1, 3000) i", [], { chunkSize: 500 })
+      )
+    ),
+  "a stream that ends early": (pool) =>
+    pool.use((connection) =>
+      Stream.runDrain(
+        Stream.take(
+          connection.stream("SELECT i, repeat('x', 100) FROM generate_series(1, 30000) i", [], { chunkSize: 500 }),
+          700
+        )
+      )
+    ),
+  "COPY from the client": (pool) =>
+    pool.use((connection) =>
+      Stream.run(
+        Stream.make(new TextEncoder().encode("1\n".repeat(100_000)), new TextEncoder().encode("2\n".repeat(100_000))),
+        connection.copyIn("COPY kept FROM STDIN")
+      )
+    ),
+  "COPY to the client": (pool) =>
+    pool.use((connection) =>
+      Stream.runDrain(connection.copyOut("COPY (SELECT repeat('x', 100) FROM generate_series(1, 3000)) TO STDOUT"))
+    ),
+  "LISTEN and NOTIFY": (pool) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const connection = yield* pool.reserve
+        const heard = yield* connection.listen("channel")
+        yield* pool.use((other) => other.notify("channel", "hello"))
+        const { payload } = yield* Queue.take(heard).pipe(Effect.catchIf(isDone, () => Effect.die(new Error("done"))))
+        assert.strictEqual(payload, "hello")
+      })
+    ),
+  "a statement that is cancelled": (pool) =>
+    pool.use((connection) =>
+      // What is not cancelled, since the request failed, ends soon by itself.
+      Effect.raceFirst(connection.query("SELECT pg_sleep(0.3)"), Effect.sleep("5 millis"))
+    ),
+  "a transaction": (pool) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const connection = yield* pool.reserve
+        yield* connection.query("BEGIN")
+        yield* connection.query("INSERT INTO kept VALUES ($1)", [1])
+        yield* connection.query("COMMIT")
+      })
+    ),
+  "a transaction that is left open": (pool) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const connection = yield* pool.reserve
+        yield* connection.query("BEGIN")
+        yield* connection.query("INSERT INTO kept VALUES ($1)", [1])
+      })
+    )
+}
+
+const isDone = (error: unknown): boolean => typeof error === "object" && error !== null && !("reason" in error)
+
+/** All connections of the pool at the same time, each its own, with no transaction open. */
+const isWhole = (pool: PgPoolShape) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const connections = yield* Effect.all(Array.from({ length: size }, () => pool.reserve))
+      const answers = yield* Effect.forEach(
+        connections,
+        (connection) =>
+          connection.query("SELECT pg_backend_pid() AS id, pg_current_xact_id_if_assigned() AS transaction"),
+        { concurrency: "unbounded" }
+      )
+      const ids = answers.map(({ rows }) => rows[0]?.["id"])
+      assert.strictEqual(new Set(ids).size, size)
+      assert.deepStrictEqual(
+        ids,
+        connections.map(({ processId }) => processId)
+      )
+      assert.deepStrictEqual(
+        answers.map(({ rows }) => rows[0]?.["transaction"]),
+        ids.map(() => null)
+      )
+      assert.deepStrictEqual(
+        connections.map(({ transaction }) => transaction),
+        ids.map(() => "idle")
+      )
+    })
+  )
+
+const onPool = (
+  driver: Driver,
+  fault: Fault,
+  operation: (pool: PgPoolShape) => Effect.Effect<unknown, PgError, World>
+): Effect.Effect<void, unknown, World | Scope.Scope> => {
+  const waits = make()
+  return Effect.gen(function* () {
+    const base = yield* open
+    const database = yield* createDatabase()
+    const pool = yield* PgPool.make({ ...(yield* optionsOf(driver)), database, maxConnections: size })
+    yield* pool.use((connection) => connection.script("CREATE TABLE kept (value int)"))
+    yield* isWhole(pool)
+    const attempts = yield* waits.each(fault, operation(pool), (attempt) =>
+      Effect.gen(function* () {
+        yield* isWhole(pool)
+        yield* isOpen({ ...base, open: base.open + size, leased: base.leased + size }, attempt)
+        assert.strictEqual((yield* until(mySessions, (found) => found.length === size)).length, size, attempt)
+      })
+    )
+    assert.isAbove(attempts, 1)
+  }).pipe(Effect.provide(waits.layer))
+}
+
+const connecting: Readonly<Record<string, Effect.Effect<PgConnectionOptions, never, PostgresServer>>> = {
+  "to a socket": Effect.succeed({}),
+  "by TCP, with a time limit": Effect.map(PostgresServer, ({ host }) => ({
+    host,
+    ssl: "disable",
+    connectTimeout: "20 seconds"
+  })),
+  "with SCRAM": Effect.map(PostgresServer, ({ host }) => ({
+    host,
+    ssl: "disable",
+    username: "scram_user",
+    password: "secret"
+  })),
+  "with TLS": Effect.map(PostgresServer, ({ host }) => ({ host, ssl: "require" })),
+  "to the second of two hosts": Effect.map(PostgresServer, ({ socketDirectory }) => ({
+    host: `/nowhere,${socketDirectory}`
+  }))
+}
+
+eachDriver((driver) => {
+  describe.each(faults)("the k-th wait %s, for every k", (fault) => {
+    for (const [name, operation] of Object.entries(operations)) {
+      test(name, () => onPool(driver, fault, operation))
+    }
+
+    for (const [name, options] of Object.entries(connecting)) {
+      test(`connecting ${name}`, () => {
+        const waits = make()
+        return Effect.gen(function* () {
+          const made = PgConnection.make({ ...(yield* optionsOf(driver)), ...(yield* options) })
+          // OpenSSL opens its sources of chance when it is first used.
+          yield* Effect.scoped(made)
+          const base = yield* open
+          yield* waits.each(fault, Effect.scoped(made), (attempt) =>
+            Effect.gen(function* () {
+              yield* isOpen(base, attempt)
+              assert.deepStrictEqual(yield* until(mySessions, (found) => found.length === 0), [], attempt)
+            })
+          )
+        }).pipe(Effect.provide(waits.layer))
+      })
+    }
+  })
+})
