@@ -57,9 +57,11 @@ export class LiveConnection implements PgConnectionShape {
     this.types = shared.session.types
   }
 
+  /** `onLost` is called when it is lost or closed. */
   static make(
     libpq: LibpqFunctions,
-    options: PgConnectionOptions
+    options: PgConnectionOptions,
+    onLost: (connection: LiveConnection) => void = () => {}
   ): Effect.Effect<LiveConnection, PgError, Wait | WaitFd | FdIo | Scope.Scope> {
     return Effect.gen(function* () {
       const context = yield* Effect.context<Wait | WaitFd | FdIo>()
@@ -90,6 +92,7 @@ export class LiveConnection implements PgConnectionShape {
           driver.close()
           channels.lose(error)
           notices.lose(error)
+          onLost(live)
         }
       )
       yield* Effect.addFinalizer(() =>
@@ -112,7 +115,11 @@ export class LiveConnection implements PgConnectionShape {
           context
         )
       })
-      return new LiveConnection({ session, channels, notices, prepare: options.prepare ?? true }, undefined)
+      const live: LiveConnection = new LiveConnection(
+        { session, channels, notices, prepare: options.prepare ?? true },
+        undefined
+      )
+      return live
     })
   }
 
