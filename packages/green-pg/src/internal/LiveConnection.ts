@@ -57,9 +57,11 @@ export class LiveConnection implements PgConnectionShape {
     this.types = shared.session.types
   }
 
+  /** `onLost` is called when it is lost or closed. */
   static make(
     libpq: LibpqFunctions,
-    options: PgConnectionOptions
+    options: PgConnectionOptions,
+    onLost: (connection: LiveConnection) => void = () => {}
   ): Effect.Effect<LiveConnection, PgError, Wait | WaitFd | FdIo | Scope.Scope> {
     return Effect.gen(function* () {
       const context = yield* Effect.context<Wait | WaitFd | FdIo>()
@@ -81,13 +83,18 @@ export class LiveConnection implements PgConnectionShape {
       const lease = yield* WaitFd.lease(driver.socket, { onRelease: "keep" }).pipe(
         Effect.mapError((error) => new PgError({ operation: "connect", reason: { _tag: "Wait", error } }))
       )
-      const pipeline = new Pipeline(driver, Context.get(context, WaitFd), context, (error) => {
-        // The number is free for others as soon as the socket is closed.
-        Effect.runSync(lease.release)
-        driver.close()
-        channels.lose(error)
-        notices.lose(error)
-      })
+      const pipeline = new Pipeline(
+        driver,
+        Context.get(context, WaitFd),
+        context,
+        () => Effect.runSync(lease.release),
+        (error) => {
+          driver.close()
+          channels.lose(error)
+          notices.lose(error)
+          onLost(live)
+        }
+      )
       yield* Effect.addFinalizer(() =>
         Effect.sync(() =>
           pipeline.lose(
@@ -103,9 +110,16 @@ export class LiveConnection implements PgConnectionShape {
         types,
         readOnly: options.readOnly ?? false,
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
-        cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
+        cancel: Effect.provideContext(
+          cancelRequest(libpq, () => (pipeline.failure === undefined ? handle : undefined)),
+          context
+        )
       })
-      return new LiveConnection({ session, channels, notices, prepare: options.prepare ?? true }, undefined)
+      const live: LiveConnection = new LiveConnection(
+        { session, channels, notices, prepare: options.prepare ?? true },
+        undefined
+      )
+      return live
     })
   }
 
@@ -115,7 +129,7 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   get transaction(): TransactionStatus {
-    return this.#session.driver.transaction
+    return this.#session.pipeline.failure === undefined ? this.#session.driver.transaction : "unknown"
   }
 
   parameterStatus(name: string): string | undefined {

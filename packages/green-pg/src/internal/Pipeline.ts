@@ -59,17 +59,21 @@ export class Pipeline {
   #stopConversation: () => void = () => {}
   #stopWriting: () => void = () => {}
   #failure: PgError | undefined
+  readonly #onClosing: () => void
   readonly #onLost: (error: PgError) => void
 
+  /** `onClosing` is called when the socket is closed, or will be: once or more, before anybody hears of it. */
   constructor(
     driver: Driver,
     handler: WaitFdHandler,
     context: Context.Context<never>,
+    onClosing: () => void,
     onLost: (error: PgError) => void
   ) {
     this.driver = driver
     this.#handler = handler
     this.#context = context
+    this.#onClosing = onClosing
     this.#onLost = onLost
   }
 
@@ -213,8 +217,12 @@ export class Pipeline {
   probe(): void {
     if (this.#conversing || this.#stepping || this.#failure !== undefined || this.driver.outstanding > 0) return
     const lost = this.driver.receive()
-    if (lost === undefined) this.driver.deliver()
-    else this.lose(lost)
+    if (lost !== undefined) return this.lose(lost)
+    try {
+      this.driver.deliver()
+    } catch (thrown) {
+      this.lose(errorOf(thrown))
+    }
   }
 
   /** Ends everything with this error, and the connection. */
@@ -222,7 +230,7 @@ export class Pipeline {
     if (this.#failure !== undefined) return
     this.#failure = error
     this.#stopConversation()
-    this.#stopWriting()
+    this.#closing()
     this.driver.fail(error)
     const queued = [...this.#held, ...this.#queue]
     this.#held = []
@@ -237,6 +245,12 @@ export class Pipeline {
     }
     this.#written()
     this.#onLost(error)
+  }
+
+  /** Who hears of an end may connect anew, and be given the number that the socket had. */
+  #closing(): void {
+    this.#stopWriting()
+    this.#onClosing()
   }
 
   #converse(): void {
@@ -268,11 +282,16 @@ export class Pipeline {
         if (this.#failure !== undefined) return
         this.#flush()
         if (driver.outstanding === 0 ? this.#listeners === 0 : driver.paused) return
-        this.#stepping = false
-        yield { fd: driver.socket, interest: "read", exclusive: false }
-        this.#stepping = true
+        const fd = driver.socket
+        // libpq closes it when it cannot write; why, it says when it is to read.
+        if (fd >= 0) {
+          this.#stepping = false
+          yield { fd, interest: "read", exclusive: false }
+          this.#stepping = true
+        }
         const lost = driver.receive()
         if (lost !== undefined) {
+          this.#closing()
           driver.deliver()
           this.lose(lost)
           return
@@ -318,12 +337,13 @@ export class Pipeline {
         if (request._tag === "Close") this.#unowned++
       } catch (thrown) {
         const error = errorOf(thrown)
-        next.onError(error)
-        next.onEnd()
         if (error.reason._tag !== "InvalidInput") {
+          queue.unshift(next)
           this.lose(error)
           return
         }
+        next.onError(error)
+        next.onEnd()
         // What was sent before it counted on its Sync.
         if (this.#unsynced) this.#sync()
       }

@@ -120,12 +120,19 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    if (this.#libpq.PQconsumeInput(this.#connection) === 1) return undefined
-    // Before the end of its data libpq looks at nothing that the server says of a COPY.
+    const libpq = this.#libpq
+    const connection = this.#connection
     const flight = this.#flights[this.#head]
+    if (libpq.PQconsumeInput(connection) === 1) {
+      if (flight !== undefined) return undefined
+      // What the server says by itself can be its last word; a call reads once, and the end may come behind it.
+      libpq.PQisBusy(connection)
+      return this.#fatal === undefined && libpq.PQconsumeInput(connection) === 1 ? undefined : this.#lost()
+    }
+    // Before the end of its data libpq looks at nothing that the server says of a COPY.
     if (flight?.stage === "copy in") {
       flight.stage = "script"
-      this.#libpq.PQputCopyEnd(this.#connection, null)
+      libpq.PQputCopyEnd(connection, null)
     }
     return this.#lost()
   }
