@@ -50,7 +50,9 @@ export class Channels {
         (hearers) => Effect.suspend(() => this.#leave(session, channel, name, hearers, hearer, holder))
       )
       // Also when somebody listens already: it may not have come through yet.
-      if (hearers.size > 0) yield* script(session, `LISTEN ${name}`, holder)
+      yield* Effect.tapError(script(session, `LISTEN ${name}`, holder), () =>
+        Effect.sync(() => this.#forget(channel, hearers, hearer))
+      )
       return hearer
     })
   }
@@ -62,6 +64,12 @@ export class Channels {
     return hearers
   }
 
+  /** Whether it was the last of those who listen. */
+  #forget(channel: string, hearers: Set<Hearer>, hearer: Hearer): boolean {
+    if (!hearers.delete(hearer) || hearers.size > 0 || this.#hearers.get(channel) !== hearers) return false
+    return this.#hearers.delete(channel)
+  }
+
   #leave(
     session: Session,
     channel: string,
@@ -70,10 +78,10 @@ export class Channels {
     hearer: Hearer,
     holder: Holder | undefined
   ): Effect.Effect<void> {
-    hearers.delete(hearer)
-    if (hearers.size > 0 || this.#hearers.get(channel) !== hearers) return Effect.void
-    this.#hearers.delete(channel)
-    return session.isUsable() ? Effect.ignore(script(session, `UNLISTEN ${name}`, holder)) : Effect.void
+    if (!this.#forget(channel, hearers, hearer)) return Effect.void
+    if (!session.isUsable()) return Effect.void
+    const still = holder !== undefined && session.pipeline.isHeldBy(holder) ? holder : undefined
+    return Effect.ignore(script(session, `UNLISTEN ${name}`, still))
   }
 }
 

@@ -83,14 +83,18 @@ export class LiveConnection implements PgConnectionShape {
       const lease = yield* WaitFd.lease(driver.socket, { onRelease: "keep" }).pipe(
         Effect.mapError((error) => new PgError({ operation: "connect", reason: { _tag: "Wait", error } }))
       )
-      const pipeline = new Pipeline(driver, Context.get(context, WaitFd), context, (error) => {
-        // The number is free for others as soon as the socket is closed.
-        Effect.runSync(lease.release)
-        driver.close()
-        channels.lose(error)
-        notices.lose(error)
-        onLost(live)
-      })
+      const pipeline = new Pipeline(
+        driver,
+        Context.get(context, WaitFd),
+        context,
+        () => Effect.runSync(lease.release),
+        (error) => {
+          driver.close()
+          channels.lose(error)
+          notices.lose(error)
+          onLost(live)
+        }
+      )
       yield* Effect.addFinalizer(() =>
         Effect.sync(() =>
           pipeline.lose(
@@ -106,7 +110,10 @@ export class LiveConnection implements PgConnectionShape {
         types,
         readOnly: options.readOnly ?? false,
         statements: new Statements(options.preparedStatements ?? defaultStatements, driver.closesStatements),
-        cancel: Effect.provideContext(cancelRequest(libpq, handle), context)
+        cancel: Effect.provideContext(
+          cancelRequest(libpq, () => (pipeline.failure === undefined ? handle : undefined)),
+          context
+        )
       })
       const live: LiveConnection = new LiveConnection(
         { session, channels, notices, prepare: options.prepare ?? true },
@@ -117,11 +124,12 @@ export class LiveConnection implements PgConnectionShape {
   }
 
   isUsable(): boolean {
-    return this.#session.isUsable()
+    const isReleased = this.#holder !== undefined && !this.#session.pipeline.isHeldBy(this.#holder)
+    return !isReleased && this.#session.isUsable()
   }
 
   get transaction(): TransactionStatus {
-    return this.#session.driver.transaction
+    return this.#session.pipeline.failure === undefined ? this.#session.driver.transaction : "unknown"
   }
 
   parameterStatus(name: string): string | undefined {
@@ -156,7 +164,7 @@ export class LiveConnection implements PgConnectionShape {
   script(sql: string): Effect.Effect<ReadonlyArray<PgResult>, PgError> {
     const asked = this.#session.perform(() => {
       checkText("script", "the SQL text", sql)
-      return new Script<Row>({ _tag: "Script", sql })
+      return new Script<Row>(sql, this.#session.driver)
     }, this.#holder)
     return Effect.map(asked, ({ results }) => results)
   }

@@ -15,7 +15,7 @@ import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import { FdError, Protocol, type WaitFdHandler } from "green-core"
 import { PgError } from "../PgError.ts"
-import type { Driver, Exchange } from "./Driver.ts"
+import type { Driver, Exchange, Statement } from "./Driver.ts"
 
 /** Who holds the connection, or wants to. */
 export interface Holder {
@@ -53,28 +53,38 @@ export class Pipeline {
   #script = false
   /** … or needs a Sync behind it. */
   #unsynced = false
+  #unowned = 0
   /** How many share the implicit transaction by now. */
   #shared = 0
   #stopConversation: () => void = () => {}
   #stopWriting: () => void = () => {}
   #failure: PgError | undefined
+  readonly #onClosing: () => void
   readonly #onLost: (error: PgError) => void
 
+  /** `onClosing` is called when the socket is closed, or will be: once or more, before anybody hears of it. */
   constructor(
     driver: Driver,
     handler: WaitFdHandler,
     context: Context.Context<never>,
+    onClosing: () => void,
     onLost: (error: PgError) => void
   ) {
     this.driver = driver
     this.#handler = handler
     this.#context = context
+    this.#onClosing = onClosing
     this.#onLost = onLost
   }
 
   /** Why nothing can be asked any more. */
   get failure(): PgError | undefined {
     return this.#failure
+  }
+
+  /** How many of the requests on their way are nobody's: they keep order on the server. */
+  get unowned(): number {
+    return this.#unowned
   }
 
   /**
@@ -86,8 +96,15 @@ export class Pipeline {
       exchange.onEnd()
       return
     }
-    if (holder === undefined) this.#queue.push(exchange)
-    else this.#held.push(exchange)
+    if (holder === undefined) {
+      this.#queue.push(exchange)
+    } else if (holder === this.#holder) {
+      this.#held.push(exchange)
+    } else {
+      exchange.onError(released())
+      exchange.onEnd()
+      return
+    }
     if (this.#stepping) return
     if (!this.#conversing) {
       this.#converse()
@@ -100,11 +117,20 @@ export class Pipeline {
     }
   }
 
-  /** Puts a request in that goes out with the next that is submitted. */
+  /** Puts a request in that goes out with the next that is submitted, which is to follow at once. */
   precede(exchange: Exchange, holder: Holder | undefined): void {
     if (this.#failure !== undefined) return
     if (holder === undefined) this.#queue.push(exchange)
-    else this.#held.push(exchange)
+    else if (holder === this.#holder) this.#held.push(exchange)
+  }
+
+  /** Closes a statement; it goes out with the next request that is submitted, which is to follow at once. */
+  close(statement: Statement, holder: Holder | undefined): void {
+    this.precede(new Unowned({ _tag: "Close", statement }, this.#disowned), holder)
+  }
+
+  readonly #disowned = (): void => {
+    this.#unowned--
   }
 
   /** Whether the connection is this holder's by now. */
@@ -172,12 +198,31 @@ export class Pipeline {
     this.#write()
   }
 
+  /** Hands out what was read already: the answer to a COPY may have come before the end of its data. */
+  deliver(): void {
+    if (this.#stepping || this.#failure !== undefined) return
+    this.#stepping = true
+    try {
+      this.driver.deliver()
+    } catch (thrown) {
+      this.lose(errorOf(thrown))
+    } finally {
+      this.#stepping = false
+    }
+    this.#write()
+    if (this.driver.outstanding === 0 && this.#listeners === 0) this.#stopConversation()
+  }
+
   /** Takes what the server has said while nothing was asked, without waiting: such as that it has gone. */
   probe(): void {
     if (this.#conversing || this.#stepping || this.#failure !== undefined || this.driver.outstanding > 0) return
     const lost = this.driver.receive()
-    if (lost === undefined) this.driver.deliver()
-    else this.lose(lost)
+    if (lost !== undefined) return this.lose(lost)
+    try {
+      this.driver.deliver()
+    } catch (thrown) {
+      this.lose(errorOf(thrown))
+    }
   }
 
   /** Ends everything with this error, and the connection. */
@@ -185,7 +230,7 @@ export class Pipeline {
     if (this.#failure !== undefined) return
     this.#failure = error
     this.#stopConversation()
-    this.#stopWriting()
+    this.#closing()
     this.driver.fail(error)
     const queued = [...this.#held, ...this.#queue]
     this.#held = []
@@ -200,6 +245,12 @@ export class Pipeline {
     }
     this.#written()
     this.#onLost(error)
+  }
+
+  /** Who hears of an end may connect anew, and be given the number that the socket had. */
+  #closing(): void {
+    this.#stopWriting()
+    this.#onClosing()
   }
 
   #converse(): void {
@@ -231,11 +282,16 @@ export class Pipeline {
         if (this.#failure !== undefined) return
         this.#flush()
         if (driver.outstanding === 0 ? this.#listeners === 0 : driver.paused) return
-        this.#stepping = false
-        yield { fd: driver.socket, interest: "read", exclusive: false }
-        this.#stepping = true
+        const fd = driver.socket
+        // libpq closes it when it cannot write; why, it says when it is to read.
+        if (fd >= 0) {
+          this.#stepping = false
+          yield { fd, interest: "read", exclusive: false }
+          this.#stepping = true
+        }
         const lost = driver.receive()
         if (lost !== undefined) {
+          this.#closing()
           driver.deliver()
           this.lose(lost)
           return
@@ -255,7 +311,8 @@ export class Pipeline {
 
   #sync(): void {
     this.#unsynced = false
-    this.driver.send(new Sync())
+    this.#unowned++
+    this.driver.send(new Unowned(sync, this.#disowned))
   }
 
   #sendQueued(): void {
@@ -277,14 +334,16 @@ export class Pipeline {
         driver.send(next)
         this.#script = request._tag === "Script"
         this.#unsynced = request._tag === "Close" || (request._tag === "Query" && !request.sync)
+        if (request._tag === "Close") this.#unowned++
       } catch (thrown) {
         const error = errorOf(thrown)
-        next.onError(error)
-        next.onEnd()
         if (error.reason._tag !== "InvalidInput") {
+          queue.unshift(next)
           this.lose(error)
           return
         }
+        next.onError(error)
+        next.onEnd()
         // What was sent before it counted on its Sync.
         if (this.#unsynced) this.#sync()
       }
@@ -357,25 +416,39 @@ export class Pipeline {
 }
 
 /** An empty query, for its Sync. */
-class Sync implements Exchange {
-  readonly request: Exchange["request"] = {
-    _tag: "Query",
-    sql: "",
-    parameters: [],
-    statement: undefined,
-    shape: "values",
-    chunk: 0,
-    shares: false,
-    sync: true
-  }
+const sync: Exchange["request"] = {
+  _tag: "Query",
+  sql: "",
+  parameters: [],
+  statement: undefined,
+  shape: "values",
+  chunk: 0,
+  shares: false,
+  sync: true
+}
+
+class Unowned implements Exchange {
+  readonly request: Exchange["request"]
   readonly paused = false
+  readonly onEnd: () => void
+
+  constructor(request: Exchange["request"], onEnd: () => void) {
+    this.request = request
+    this.onEnd = onEnd
+  }
+
   onRows(): void {}
   onCopy(): void {}
   onCopyData(): void {}
   onComplete(): void {}
   onError(): void {}
-  onEnd(): void {}
 }
+
+const released = (): PgError =>
+  new PgError({
+    operation: "query",
+    reason: { _tag: "Closed", problem: "the scope that held the connection has ended; use what the next hold gives" }
+  })
 
 function* writing(driver: Driver): Protocol.Protocol<void> {
   while (!driver.flush()) yield { fd: driver.socket, interest: "write", exclusive: false }

@@ -16,13 +16,11 @@ import { PgError } from "../PgError.ts"
 import type { Parameter, PgTypes } from "../PgTypes.ts"
 import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
+import { Abandoned } from "./Abandoned.ts"
 import { Call, type Question } from "./Call.ts"
 import { Asked } from "./exchanges.ts"
 import type { Holder, Pipeline } from "./Pipeline.ts"
 import type { Statements } from "./Statements.ts"
-
-/** How long the server may take to end what was cancelled before the connection is given up. */
-const drainTime = "5 seconds"
 
 export interface SessionOptions {
   readonly pipeline: Pipeline
@@ -40,10 +38,9 @@ export class Session {
   readonly types: PgTypes
   readonly statements: Statements
   readonly #readOnly: boolean
-  readonly #cancel: Effect.Effect<void>
-  /** The requests on their way that nobody waits for, in order. */
-  readonly #abandoned: Array<Asked> = []
-  #cancelling = false
+  /** The requests on their way that nobody waits for. */
+  readonly #abandoned: Abandoned
+  #turns = 0
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
 
@@ -53,7 +50,9 @@ export class Session {
     this.driver = pipeline.driver
     this.types = types
     this.statements = statements
-    this.#cancel = cancel
+    this.#abandoned = new Abandoned(pipeline, cancel, () => {
+      this.retired = true
+    })
   }
 
   /** Whether it is open, and in a state that is known. A server that has gone is noticed now. */
@@ -82,7 +81,12 @@ export class Session {
       call = new Call(
         this,
         question,
-        this.request(question.sql, question.values, question, question.holder),
+        this.request(
+          question.sql,
+          question.values,
+          { shape: question.shape, prepare: question.prepare && again },
+          question.holder
+        ),
         resume,
         again
       )
@@ -123,7 +127,7 @@ export class Session {
       checkText("query", "the SQL text", sql)
       refuseCopy(sql)
       const surplus = this.statements.surplus()
-      if (surplus !== undefined) this.pipeline.precede(new Asked({ _tag: "Close", statement: surplus }), holder)
+      if (surplus !== undefined) this.pipeline.close(surplus, holder)
     }
     return {
       _tag: "Query",
@@ -137,7 +141,14 @@ export class Session {
     }
   }
 
+  /** Puts a request in that goes out with the next that is submitted, which is to follow at once. */
+  precede(asked: Asked, holder: Holder | undefined): void {
+    asked.turn = ++this.#turns
+    this.pipeline.precede(asked, holder)
+  }
+
   submit(asked: Asked, holder: Holder | undefined): void {
+    asked.turn = ++this.#turns
     this.pipeline.submit(asked, holder, schedule)
   }
 
@@ -146,11 +157,15 @@ export class Session {
     return Effect.suspend(() => {
       if (asked.ended || this.pipeline.withdraw(asked)) return Effect.void
       asked.abandon()
-      this.#abandoned.push(asked)
-      asked.whenEnded = () => void this.#abandoned.splice(this.#abandoned.indexOf(asked), 1)
+      this.#abandoned.add(asked)
       this.pipeline.unpaused()
-      return asked.ended || this.#isShared ? Effect.void : this.#drain(asked)
+      return asked.ended || this.#isShared ? Effect.void : this.#abandoned.drain(asked)
     })
+  }
+
+  /** Waits for the end of an exchange that the server has been told to end. */
+  awaitEnd(asked: Asked): Effect.Effect<void> {
+    return this.#abandoned.awaitEnd(asked)
   }
 
   /** The connection for this scope alone, when everything that was asked before is answered. */
@@ -181,8 +196,8 @@ export class Session {
         this.pipeline.release(holder)
         return Effect.void
       }
-      const { driver, pipeline } = this
-      if (pipeline.failure === undefined && driver.outstanding > this.#abandoned.length) {
+      const { pipeline } = this
+      if (pipeline.failure === undefined && this.#isShared) {
         pipeline.lose(
           new PgError({
             operation: "release",
@@ -191,9 +206,9 @@ export class Session {
         )
       }
       // What was left to run, since others shared the connection, would keep the next holder waiting.
-      const left = this.#abandoned.at(-1)
+      const left = this.#abandoned.last
       return Effect.andThen(
-        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(left),
+        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#abandoned.drain(left),
         Effect.andThen(
           this.#rollback(holder),
           Effect.sync(() => pipeline.release(holder))
@@ -216,64 +231,7 @@ export class Session {
 
   /** Whether something is on its way for which somebody waits. */
   get #isShared(): boolean {
-    return this.driver.outstanding > this.#abandoned.length
-  }
-
-  /** Cancels everything on its way, which nobody waits for, and waits for the end of this. */
-  #drain(asked: Asked): Effect.Effect<void> {
-    return this.#bounded(asked, this.#cancelling ? ended(asked) : this.#cancelAll)
-  }
-
-  /** Waits for the end of an exchange that the server has been told to end. */
-  awaitEnd(asked: Asked): Effect.Effect<void> {
-    return this.#bounded(asked, ended(asked))
-  }
-
-  /** The connection is given up when the server takes too long. */
-  #bounded(asked: Asked, ending: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.flatMap(Effect.timeoutOption(ending, drainTime), () =>
-      Effect.sync(() => {
-        if (asked.ended) return
-        this.pipeline.lose(
-          new PgError({
-            operation: "cancel",
-            reason: {
-              _tag: "ConnectionLost",
-              problem: `the server did not end a cancelled statement within ${drainTime}`
-            }
-          })
-        )
-      })
-    )
-  }
-
-  /** Each request has a Sync of its own: what comes behind a cancelled one runs, and is cancelled in its turn. */
-  get #cancelAll(): Effect.Effect<void> {
-    const next: Effect.Effect<void> = Effect.suspend(() => {
-      const [first] = this.#abandoned
-      if (first === undefined) return Effect.void
-      // The request is waited for also when the statement has ended: it must not meet what comes next.
-      return this.#cancel.pipe(
-        Effect.andThen(ended(first)),
-        Effect.andThen(
-          Effect.suspend(() => {
-            if (!first.canceled) this.retired = true
-            return next
-          })
-        )
-      )
-    })
-    return Effect.suspend(() => {
-      this.#cancelling = true
-      this.pipeline.stop()
-      return Effect.ensuring(
-        next,
-        Effect.sync(() => {
-          this.#cancelling = false
-          this.pipeline.go()
-        })
-      )
-    })
+    return this.driver.outstanding - this.pipeline.unowned > this.#abandoned.size
   }
 
   /**
@@ -296,20 +254,6 @@ const schedule = (task: () => void): void => {
   if (fiber === undefined) setImmediate(task)
   else fiber.currentDispatcher.scheduleTask(task, 0)
 }
-
-/** When the exchange has ended. */
-const ended = (asked: Asked): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (asked.ended) {
-      resume(Exit.void)
-      return
-    }
-    const { whenEnded } = asked
-    asked.whenEnded = () => {
-      whenEnded()
-      resume(Exit.void)
-    }
-  })
 
 /** A COPY by the extended protocol would end the connection: libpq takes it for a mistake. */
 const refuseCopy = (sql: string): void => {

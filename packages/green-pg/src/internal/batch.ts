@@ -8,7 +8,7 @@ import type { PgResult, PgStatement, Row } from "../PgResult.ts"
 import { ByteWriter } from "./ByteWriter.ts"
 import type { QueryRequest } from "./Driver.ts"
 import { Query } from "./exchanges.ts"
-import { checkText, inputError } from "./input.ts"
+import { checkCount, checkText, inputError } from "./input.ts"
 import type { Holder } from "./Pipeline.ts"
 import type { Session } from "./Session.ts"
 
@@ -28,7 +28,9 @@ export const batch = (
         check(session, statements)
         asked = statements.map(({ parameters = [], sql }, index) => {
           const sync = index === statements.length - 1
-          return new Query(session.request(sql, parameters, { shape: "objects", prepare, sync }, holder))
+          return new Query(
+            session.request(sql, parameters, { shape: "objects", prepare: prepare && again, sync }, holder)
+          )
         })
       } catch (thrown) {
         resume(Exit.fail(inputError("pipeline", thrown)))
@@ -38,7 +40,7 @@ export const batch = (
       if (last === undefined) return
       last.whenEnded = ended
       // Together: who is interrupted takes back all of them, or none.
-      for (const each of asked) if (each !== last) session.pipeline.precede(each, holder)
+      for (const each of asked) if (each !== last) session.precede(each, holder)
       session.submit(last, holder)
     }
     const ended = (): void => {
@@ -53,7 +55,10 @@ export const batch = (
       }
     }
     ask()
-    return Effect.suspend(() => Effect.forEach(asked, (each) => session.interrupt(each), { discard: true }))
+    return Effect.suspend(() => {
+      const sent = asked.filter((each) => !session.pipeline.withdraw(each))
+      return Effect.forEach(sent, (each) => session.interrupt(each), { discard: true })
+    })
   })
 }
 
@@ -62,6 +67,7 @@ const check = (session: Session, statements: ReadonlyArray<PgStatement>): void =
   const scratch = new ByteWriter()
   for (const { parameters = [], sql } of statements) {
     checkText("pipeline", "the SQL text", sql)
+    checkCount("pipeline", parameters.length)
     parameters.forEach((value, index) => {
       const parameter = session.types.parameter(value, index)
       scratch.length = 0

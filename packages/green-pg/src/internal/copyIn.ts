@@ -45,7 +45,7 @@ const begin = (session: Session, sql: string, holder: Holder): Effect.Effect<Cop
     } catch (thrown) {
       return thrown instanceof PgError ? Effect.fail(thrown) : Effect.die(thrown)
     }
-    const asked = new CopyIn({ _tag: "Script", sql })
+    const asked = new CopyIn(sql, session.driver)
     const begun = Effect.callback<void>((resume) => {
       asked.whenCopying = () => resume(Exit.void)
       session.submit(asked, holder)
@@ -82,13 +82,16 @@ const interrupted = "interrupted"
 
 const write = (session: Session, asked: CopyIn, bytes: Uint8Array): Effect.Effect<void, PgError> => {
   const from = (offset: number): Effect.Effect<void, PgError> =>
+    offset >= bytes.length
+      ? Effect.void
+      : give(offset === 0 && bytes.length <= part ? bytes : bytes.subarray(offset, offset + part), offset + part)
+  // What is refused is to be tried again as the same array: a part of it may have been taken.
+  const give = (piece: Uint8Array, next: number): Effect.Effect<void, PgError> =>
     Effect.suspend(() => {
       if (asked.ended) return failureOf(asked)
-      if (offset >= bytes.length) return Effect.void
-      const piece = offset === 0 && bytes.length <= part ? bytes : bytes.subarray(offset, offset + part)
       const taken = attempt(session, () => session.driver.copyData(piece))
       if (taken instanceof PgError) return Effect.fail(taken)
-      return Effect.flatMap(written(session), () => from(taken ? offset + part : offset))
+      return Effect.flatMap(written(session), () => (taken ? from(next) : give(piece, next)))
     })
   return from(0)
 }
@@ -114,11 +117,17 @@ const end = (session: Session, asked: CopyIn, failure: string | undefined): Effe
     if (failure !== undefined) asked.dropped = true
     const taken = attempt(session, () => session.driver.copyEnd(failure))
     if (taken instanceof PgError) return Effect.fail(taken)
+    if (taken) {
+      asked.dataEnded = true
+      session.pipeline.deliver()
+    }
     return Effect.flatMap(written(session), () => (taken ? Effect.void : end(session, asked, failure)))
   })
 
 const abandon = (session: Session, asked: CopyIn, reason: string): Effect.Effect<void> =>
-  asked.ended ? Effect.void : Effect.andThen(Effect.ignore(end(session, asked, reason)), session.awaitEnd(asked))
+  asked.ended || asked.dataEnded
+    ? session.interrupt(asked)
+    : Effect.andThen(Effect.ignore(end(session, asked, reason)), session.awaitEnd(asked))
 
 const written = (session: Session): Effect.Effect<void> =>
   Effect.callback<void>((resume) => session.pipeline.write(() => resume(Exit.void)))

@@ -4,7 +4,8 @@
 import type { PgError } from "../PgError.ts"
 import type { PgResult } from "../PgResult.ts"
 import type { Field } from "../PgTypes.ts"
-import type { Completion, CopyStart, Exchange, Request } from "./Driver.ts"
+import type { Completion, CopyStart, Driver, Exchange, Request } from "./Driver.ts"
+import { invalidInput } from "./input.ts"
 
 /** SQLSTATE `query_canceled`. */
 const canceled = "57014"
@@ -14,6 +15,8 @@ const nothing = (): void => {}
 /** What all have: an end, an error, and that nobody may care any more. */
 export class Asked<R extends Request = Request> implements Exchange {
   readonly request: R
+  /** Which it is of those that were submitted. */
+  turn = 0
   paused = false
   error: PgError | undefined
   ended = false
@@ -77,8 +80,33 @@ export class Query<A, R extends Request = Request> extends Asked<R> {
   }
 }
 
+/** Text that is sent as it is. A COPY in it that nobody expects is ended at once, and is an error. */
+export class Text extends Asked {
+  readonly #driver: Driver
+  /** The server was told to drop a COPY, of which it says the same as of what is cancelled. */
+  dropped = false
+
+  constructor(sql: string, driver: Driver) {
+    super({ _tag: "Script", sql })
+    this.#driver = driver
+  }
+
+  override get canceled(): boolean {
+    return super.canceled && !this.dropped
+  }
+
+  override onCopy({ direction }: CopyStart): void {
+    const problem =
+      direction === "in" ? "takes data from the client; use copyIn" : "gives data to the client; use copyOut"
+    this.onError(invalidInput("query", "a COPY in the statements", problem))
+    if (direction !== "in") return
+    this.dropped = true
+    this.#driver.copyEnd("nobody sends the data")
+  }
+}
+
 /** Several statements, with all their rows. */
-export class Script<A> extends Asked {
+export class Script<A> extends Text {
   readonly results: Array<PgResult<A>> = []
   #rows: Array<A> = []
 
@@ -92,20 +120,22 @@ export class Script<A> extends Asked {
   }
 }
 
-/**
- * What is handed out piece by piece: rows in chunks, or the data of a COPY. While `ahead` pieces wait to be taken nothing
- * more is read from the server.
- */
-export class Pieces<A> extends Asked {
+/** What an exchange is that is handed out piece by piece, to who takes. */
+export interface Pieces<A> extends Asked {
+  readonly queue: PieceQueue<A>
+}
+
+/** Pieces that wait to be taken. */
+export class PieceQueue<A> {
+  readonly #asked: Asked
   readonly #ahead: number
   #pieces: Array<A> = []
   /** Called once, when there is a piece or the end. */
   whenThere: () => void = nothing
-  command = ""
-  rowCount = 0
 
-  constructor(request: Request, ahead: number) {
-    super(request)
+  /** While `ahead` pieces wait nothing more is read from the server. */
+  constructor(asked: Asked, ahead: number) {
+    this.#asked = asked
     this.#ahead = ahead
   }
 
@@ -113,67 +143,83 @@ export class Pieces<A> extends Asked {
   take(): ReadonlyArray<A> {
     const pieces = this.#pieces
     this.#pieces = []
-    this.paused = false
+    this.#asked.paused = false
     return pieces
   }
 
-  protected put(piece: A): void {
-    if (this.abandoned) return
+  put(piece: A): void {
+    const asked = this.#asked
+    if (asked.abandoned) return
     this.#pieces.push(piece)
-    this.paused = this.#pieces.length >= this.#ahead
-    this.#there()
+    asked.paused = this.#pieces.length >= this.#ahead
+    this.tell()
   }
 
-  override onComplete({ command, rowCount }: Completion): void {
-    this.command = command
-    this.rowCount = rowCount
-  }
-
-  override onEnd(): void {
-    super.onEnd()
-    this.#there()
-  }
-
-  #there(): void {
+  tell(): void {
     const { whenThere } = this
     this.whenThere = nothing
     whenThere()
   }
 }
 
-export class Chunks<A> extends Pieces<Array<A>> {
+/** The rows of a statement, in chunks. */
+export class Chunks<A> extends Asked implements Pieces<Array<A>> {
+  readonly queue: PieceQueue<Array<A>>
+
+  constructor(request: Request, ahead: number) {
+    super(request)
+    this.queue = new PieceQueue(this, ahead)
+  }
+
   override onRows(rows: Array<A>): void {
-    this.put(rows)
+    this.queue.put(rows)
+  }
+
+  override onEnd(): void {
+    super.onEnd()
+    this.queue.tell()
   }
 }
 
-/** The data of a COPY to the client. A COPY from it is over at once: there is nobody who sends. */
-export class CopyOut extends Pieces<Uint8Array> {
-  copy: CopyStart | undefined
+/** The data of a COPY to the client. */
+export class CopyOut extends Text implements Pieces<Uint8Array> {
+  readonly queue: PieceQueue<Uint8Array>
+  #copies = false
+
+  constructor(sql: string, driver: Driver, ahead: number) {
+    super(sql, driver)
+    this.queue = new PieceQueue(this, ahead)
+  }
 
   override onCopy(copy: CopyStart): void {
-    this.copy = copy
-    this.put(new Uint8Array())
+    if (copy.direction === "in") super.onCopy(copy)
+    else this.#copies = true
   }
 
   override onCopyData(bytes: Uint8Array): void {
-    this.put(bytes)
+    this.queue.put(bytes)
+  }
+
+  override onEnd(): void {
+    if (!this.#copies && this.error === undefined) {
+      this.onError(invalidInput("copyOut", "the statement", "is no COPY … TO STDOUT: it was run, and gave no data"))
+    }
+    super.onEnd()
+    this.queue.tell()
   }
 }
 
 /** A COPY from the client: `whenCopying` is called once, when data may be sent, or it is over. */
-export class CopyIn extends Asked {
+export class CopyIn extends Text {
   copy: CopyStart | undefined
-  /** The server was told to drop it, of which it says the same as of one that is cancelled. */
-  dropped = false
+  /** Whether the server was told that there are no more data. */
+  dataEnded = false
   whenCopying: () => void = nothing
   rowCount = 0
 
-  override get canceled(): boolean {
-    return super.canceled && !this.dropped
-  }
-
   override onCopy(copy: CopyStart): void {
+    // The data are those of the first.
+    if (copy.direction === "out" || this.copy !== undefined) return super.onCopy(copy)
     this.copy = copy
     this.#tell()
   }

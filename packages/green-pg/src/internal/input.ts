@@ -19,6 +19,13 @@ export const checkText = (operation: string, subject: string, text: string): voi
 /** What Bind can count. */
 export const mostParameters = 65535
 
+/** Throws when there are more parameters than a statement can have. */
+export const checkCount = (operation: string, count: number): void => {
+  if (count > mostParameters) {
+    throw invalidInput(operation, `${count} parameters`, `are too many; a statement takes ${mostParameters} at most`)
+  }
+}
+
 /** The error of what was thrown while a request was made. Codecs begin theirs with the parameter: `parameter $1: …`. */
 export const inputError = (operation: string, thrown: unknown): PgError => {
   if (thrown instanceof PgError) return thrown

@@ -46,8 +46,8 @@ export const copyOut = (
 ): Stream.Stream<Uint8Array, PgError> =>
   run(session, holder, () => {
     checkText("copyOut", "the SQL text", sql)
-    return new CopyOut({ _tag: "Script", sql }, rowsAhead)
-  }).pipe(Stream.filter((bytes) => bytes.length > 0))
+    return new CopyOut(sql, session.driver, rowsAhead)
+  })
 
 const run = <A>(
   session: Session,
@@ -71,14 +71,14 @@ const run = <A>(
 
 const pull = <A>(session: Session, asked: Pieces<A>): Effect.Effect<NonEmptyReadonlyArray<A>, PgError | Cause.Done> =>
   Effect.suspend(() => {
-    const [first, ...rest] = asked.take()
+    const [first, ...rest] = asked.queue.take()
     if (first !== undefined) {
       session.pipeline.unpaused()
       return Effect.succeed([first, ...rest] as const)
     }
     if (asked.ended) return asked.error === undefined ? Cause.done() : Effect.fail(asked.error)
     const there = Effect.callback<void>((resume) => {
-      asked.whenThere = () => resume(Exit.void)
+      asked.queue.whenThere = () => resume(Exit.void)
       // What was read before may be delivered within the call.
       session.pipeline.unpaused()
     })

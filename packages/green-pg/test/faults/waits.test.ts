@@ -2,7 +2,7 @@
  * Whatever happens at whichever wait: an operation gives the error that was injected, or succeeds; and the pool under it
  * has all of its connections afterwards.
  */
-import { assert, describe } from "@effect/vitest"
+import { assert, beforeAll, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
@@ -20,6 +20,7 @@ import {
   optionsOf,
   test,
   until,
+  world,
   type World
 } from "./support/world.ts"
 
@@ -190,6 +191,13 @@ const connecting: Readonly<Record<string, Effect.Effect<PgConnectionOptions, nev
   }))
 }
 
+// OpenSSL opens its sources of chance when it is first used, and keeps them.
+beforeAll(() =>
+  Effect.flatMap(Effect.all([optionsOf("libpq"), connecting["with SCRAM"] ?? Effect.succeed({})]), ([options, more]) =>
+    PgConnection.make({ ...options, ...more })
+  ).pipe(Effect.scoped, Effect.provide(world), Effect.runPromise)
+)
+
 eachDriver((driver) => {
   describe.each(faults)("the k-th wait %s, for every k", (fault) => {
     for (const [name, operation] of Object.entries(operations)) {
@@ -201,8 +209,6 @@ eachDriver((driver) => {
         const waits = make()
         return Effect.gen(function* () {
           const made = PgConnection.make({ ...(yield* optionsOf(driver)), ...(yield* options) })
-          // OpenSSL opens its sources of chance when it is first used.
-          yield* Effect.scoped(made)
           const base = yield* open
           yield* waits.each(fault, Effect.scoped(made), (attempt) =>
             Effect.gen(function* () {

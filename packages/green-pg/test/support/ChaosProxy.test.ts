@@ -174,6 +174,18 @@ describe.each(both)("over %s", (kind, address) => {
     })
   )
 
+  it.live("it says something of its own", () =>
+    Effect.gen(function* () {
+      const { proxy, connect } = yield* opened
+      const { socket, text, arrived } = yield* connect
+      socket.write("echo")
+      yield* Effect.promise(() => arrived(4))
+      yield* proxy.inject(new TextEncoder().encode("own"))
+      yield* Effect.promise(() => arrived(7))
+      assert.strictEqual(text(), "echoown")
+    })
+  )
+
   it.live("it refuses new connections, and lets the open ones be", () =>
     Effect.gen(function* () {
       const { proxy, connect } = yield* opened

@@ -56,6 +56,8 @@ export interface Address {
 export interface ChaosProxy extends Address {
   /** Changes how it behaves, for open connections as for new ones. At first it passes everything. */
   readonly behave: (behaviour: Behaviour) => Effect.Effect<void>
+  /** Sends bytes to the clients that are open, as if the server had, between what it sends. */
+  readonly inject: (bytes: Uint8Array) => Effect.Effect<void>
   /** Closes all open connections now. */
   readonly cut: (close: "end" | "reset") => Effect.Effect<void>
   readonly counts: Effect.Effect<Counts>
@@ -217,6 +219,11 @@ export const make = (target: Address): Effect.Effect<ChaosProxy, never, Scope.Sc
       port,
       socketDirectory: directory,
       behave,
+      inject: (bytes) =>
+        Effect.promise(async () => {
+          // Who has gone meanwhile hears nothing.
+          await Promise.allSettled([...connections].map(({ client }) => written(client, Buffer.from(bytes))))
+        }),
       cut,
       counts: Effect.sync(() => ({ ...counts })),
       until: (wanted) =>

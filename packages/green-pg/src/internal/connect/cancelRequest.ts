@@ -8,15 +8,28 @@ import { Protocol, wait, type Wait, type WaitFd } from "green-core"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { cancel } from "./connect.ts"
 
-/** It is over when the server has been told, or cannot be. */
-export const cancelRequest = (libpq: LibpqFunctions, connection: Handle): Effect.Effect<void, never, Wait | WaitFd> => {
+/** It is over when the server has been told, or cannot be. `connection` gives the handle while there is one. */
+export const cancelRequest = (
+  libpq: LibpqFunctions,
+  connection: () => Handle | undefined
+): Effect.Effect<void, never, Wait | WaitFd> => {
   const functions = libpq.cancel
   if (functions !== undefined) {
-    return Effect.ignore(Protocol.run(() => cancel(functions, connection), { catch: (thrown) => thrown }))
+    const request = function* () {
+      const handle = connection()
+      if (handle !== undefined) yield* cancel(functions, handle)
+    }
+    return Effect.ignore(Protocol.run(request, { catch: (thrown) => thrown }))
   }
   const asked = wait.callback<void>((resume) => {
-    libpq.PQcancel(connection, () => resume(Exit.void))
+    const handle = connection()
+    if (handle === undefined) resume(Exit.void)
+    else libpq.PQcancel(handle, () => resume(Exit.void))
     return () => {}
   })
-  return Effect.catch(asked, () => Effect.sync(() => void libpq.cancelBlocking(connection)))
+  const blocking = Effect.sync(() => {
+    const handle = connection()
+    if (handle !== undefined) libpq.cancelBlocking(handle)
+  })
+  return Effect.catch(asked, () => blocking)
 }

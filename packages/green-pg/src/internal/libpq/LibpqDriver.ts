@@ -15,7 +15,7 @@ import type {
   QueryRequest,
   TransactionStatus
 } from "../Driver.ts"
-import { aborted, lost, refused } from "../failures.ts"
+import { aborted, copyInQuery, lost, refused } from "../failures.ts"
 import { checkText } from "../input.ts"
 import { isFatal } from "../serverMessage.ts"
 import { Parameters } from "./Parameters.ts"
@@ -120,10 +120,21 @@ export class LibpqDriver implements Driver {
   }
 
   receive(): PgError | undefined {
-    if (this.#libpq.PQconsumeInput(this.#connection) !== 1) return this.#lost()
-    // What the server says by itself can be its last word.
-    if (this.outstanding === 0) this.#notifications()
-    return this.outstanding === 0 && this.#fatal !== undefined ? this.#lost() : undefined
+    const libpq = this.#libpq
+    const connection = this.#connection
+    const flight = this.#flights[this.#head]
+    if (libpq.PQconsumeInput(connection) === 1) {
+      if (flight !== undefined) return undefined
+      // What the server says by itself can be its last word; a call reads once, and the end may come behind it.
+      libpq.PQisBusy(connection)
+      return this.#fatal === undefined && libpq.PQconsumeInput(connection) === 1 ? undefined : this.#lost()
+    }
+    // Before the end of its data libpq looks at nothing that the server says of a COPY.
+    if (flight?.stage === "copy in") {
+      flight.stage = "script"
+      libpq.PQputCopyEnd(connection, null)
+    }
+    return this.#lost()
   }
 
   deliver(): void {
@@ -357,6 +368,10 @@ export class LibpqDriver implements Driver {
 
   #copy(flight: Flight, result: Handle, direction: "in" | "out"): void {
     const libpq = this.#libpq
+    if (flight.exchange.request._tag !== "Script") {
+      this.#fail(flight, copyInQuery())
+      throw lost("a query was a COPY, and libpq's pipeline mode knows none")
+    }
     const columnFormats: Array<number> = []
     const columns = libpq.PQnfields(result)
     for (let column = 0; column < columns; column++) columnFormats.push(libpq.PQfformat(result, column))

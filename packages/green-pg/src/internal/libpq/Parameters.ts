@@ -6,7 +6,7 @@ import type { LibpqParameters } from "../../Libpq.ts"
 import { PgError } from "../../PgError.ts"
 import type { Parameter, PgTypes } from "../../PgTypes.ts"
 import { ByteWriter } from "../ByteWriter.ts"
-import { invalidInput, mostParameters } from "../input.ts"
+import { checkCount, invalidInput } from "../input.ts"
 
 export class Parameters implements LibpqParameters {
   count = 0
@@ -28,9 +28,7 @@ export class Parameters implements LibpqParameters {
   /** Throws a `PgError` (`InvalidInput`) for one that cannot be written as its type. */
   fill(parameters: ReadonlyArray<Parameter>): this {
     const count = parameters.length
-    if (count > mostParameters) {
-      throw invalidInput("query", `${count} parameters`, `are too many; a statement takes ${mostParameters} at most`)
-    }
+    checkCount("query", count)
     if (count > this.types.length) this.#grow(count)
     const { formats, lengths, starts, types } = this
     const writer = this.#writer

@@ -98,15 +98,18 @@ export type Test = (
   timeout?: number
 ) => void
 
+const worldOf = <E>(server: Layer.Layer<PostgresServer, E>): Layer.Layer<World, E> =>
+  Layer.provideMerge(clientOf, Layer.merge(server, Layer.sync(Named, randomUUID)))
+
+/** All of it, on the server of all. */
+export const world: Layer.Layer<World> = worldOf(sharedServer)
+
 const testOn =
   (server: Layer.Layer<PostgresServer, unknown>): Test =>
   (name, program, timeout) =>
     it.live(
       name,
-      () =>
-        unchanged(Effect.scoped(Effect.suspend(program))).pipe(
-          Effect.provide(Layer.provideMerge(clientOf, Layer.merge(server, Layer.sync(Named, randomUUID))))
-        ),
+      () => unchanged(Effect.scoped(Effect.suspend(program))).pipe(Effect.provide(worldOf(server))),
       timeout
     )
 
