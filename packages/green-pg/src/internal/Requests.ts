@@ -6,7 +6,7 @@
  *
  * Called by `Pipeline` only.
  */
-import { PgError } from "../PgError.ts"
+import type { PgError } from "../PgError.ts"
 import type { Driver, Exchange, Statement } from "./Driver.ts"
 import { asPgError } from "./failures.ts"
 
