@@ -37,6 +37,18 @@ waiting: 0
 (c) woken again: 1
 (c) hello, world
 `,
+  "examples/postgres.ts": `
+3 items are here
+Ada gets it
+Bertha does not: there is not enough
+Cleo gets it
+packed for Ada: 6 apples, 50 plums
+packed for Cleo: 4 pears
+item,amount
+apples,4
+pears,0
+plums,150
+`,
   "examples/progress.ts": `
 upload   ██████░░░░░░░░░░░░░░░░░░ 25 %
 upload   ████████████░░░░░░░░░░░░ 50 %

@@ -9,9 +9,10 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { FdIo, Wait, WaitFd } from "green-core"
 import { clientConfig } from "./internal/clientConfig.ts"
@@ -103,11 +104,8 @@ export const make = (
       config: clientConfig(options, settings),
       json: (value: unknown) => Statement.fragment([json(value, undefined, undefined)]),
       listen: (channel: string) => listen(pool, channel),
-      notify: (channel: string, payload: string) =>
-        Effect.mapError(
-          pool.use((connection) => connection.notify(channel, payload)),
-          sqlError
-        )
+      // Within a transaction it is a part of it, and heard when that is committed.
+      notify: (channel: string, payload: string) => Effect.asVoid(client`SELECT pg_notify(${channel}, ${payload})`)
     })
   })
 
@@ -123,8 +121,21 @@ const isTransaction = (connection: Connection): boolean =>
 /** The custom fragment that the compiler of @effect/sql-pg knows. */
 const json = Statement.custom<Statement.Custom<"PgJson", unknown>>("PgJson")
 
-/** On a connection of its own, which is given back at the end of the scope. */
+/** On a connection of its own, which is given back at the end of the scope; and at once when it cannot listen. */
 const listen = (
+  pool: PgPoolShape,
+  channel: string
+): Effect.Effect<Queue.Dequeue<Notification, SqlError.SqlError>, SqlError.SqlError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      return yield* restore(Scope.provide(listenReserved(pool, channel), scope)).pipe(
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+    })
+  )
+
+const listenReserved = (
   pool: PgPoolShape,
   channel: string
 ): Effect.Effect<Queue.Dequeue<Notification, SqlError.SqlError>, SqlError.SqlError, Scope.Scope> =>

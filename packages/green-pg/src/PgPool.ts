@@ -15,8 +15,9 @@ import * as Layer from "effect/Layer"
 import * as Pool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type { FdIo, Wait, WaitFd } from "green-core"
-import type { Libpq } from "./Libpq.ts"
-import { PgConnection, type PgConnectionOptions, type PgConnectionShape } from "./PgConnection.ts"
+import { LiveConnection } from "./internal/LiveConnection.ts"
+import { Libpq } from "./Libpq.ts"
+import type { PgConnectionOptions, PgConnectionShape, TransactionStatus } from "./PgConnection.ts"
 import { PgError } from "./PgError.ts"
 import * as PgTypes from "./PgTypes.ts"
 
@@ -94,8 +95,11 @@ export class PgPool extends Context.Service<PgPool, PgPoolShape>()("green-pg/PgP
         1
       )
       const types = options.types ?? PgTypes.make()
+      const libpq = yield* Libpq
+      const lost = (connection: PgConnectionShape): void => void Effect.runFork(Pool.invalidate(pool, connection))
+      // Who waits gets another at once, and not when whoever had this one gives it back.
       const pool = yield* Pool.makeWithTTL({
-        acquire: PgConnection.make({ ...options, types }),
+        acquire: Effect.map(LiveConnection.make(libpq, { ...options, types }, lost), shape),
         min,
         max,
         concurrency,
@@ -122,6 +126,10 @@ const count = (option: string, value: number, least: number, most = Number.MAX_S
           }
         })
       )
+
+const shape = (connection: LiveConnection): PgConnectionShape => connection
+
+const isInTransaction = (status: TransactionStatus): boolean => status === "in transaction" || status === "failed"
 
 class LivePool implements PgPoolShape {
   readonly #pool: Pool.Pool<PgConnectionShape, PgError>
@@ -187,6 +195,8 @@ class LivePool implements PgPoolShape {
 
   #isGood(connection: PgConnectionShape): boolean {
     if (!connection.isUsable()) return false
+    // Somebody has begun a transaction without reserving the connection, and left it. When it is shared nobody can tell.
+    if (!this.#shared && isInTransaction(connection.transaction)) return false
     if (this.#lifetime === Infinity) return true
     const now = this.#clock.currentTimeMillisUnsafe()
     const since = this.#since.get(connection)

@@ -24,7 +24,8 @@ import { checkText, inputError } from "./input.ts"
 import { LibpqDriver } from "./libpq/LibpqDriver.ts"
 import { Notices } from "./Notices.ts"
 import { copyOut, rows } from "./pieces.ts"
-import { type Holder, Pipeline } from "./Pipeline.ts"
+import { Pipeline } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import { Session } from "./Session.ts"
 import { Statements } from "./Statements.ts"
 import { takeOver } from "./wire/takeOver.ts"
@@ -57,9 +58,11 @@ export class LiveConnection implements PgConnectionShape {
     this.types = shared.session.types
   }
 
+  /** `onLost` is called when it is lost or closed. */
   static make(
     libpq: LibpqFunctions,
-    options: PgConnectionOptions
+    options: PgConnectionOptions,
+    onLost: (connection: LiveConnection) => void = () => {}
   ): Effect.Effect<LiveConnection, PgError, Wait | WaitFd | FdIo | Scope.Scope> {
     return Effect.gen(function* () {
       const context = yield* Effect.context<Wait | WaitFd | FdIo>()
@@ -90,6 +93,7 @@ export class LiveConnection implements PgConnectionShape {
           driver.close()
           channels.lose(error)
           notices.lose(error)
+          onLost(live)
         }
       )
       yield* Effect.addFinalizer(() =>
@@ -112,7 +116,11 @@ export class LiveConnection implements PgConnectionShape {
           context
         )
       })
-      return new LiveConnection({ session, channels, notices, prepare: options.prepare ?? true }, undefined)
+      const live: LiveConnection = new LiveConnection(
+        { session, channels, notices, prepare: options.prepare ?? true },
+        undefined
+      )
+      return live
     })
   }
 

@@ -16,16 +16,12 @@ import { PgError } from "../PgError.ts"
 import type { Parameter, PgTypes } from "../PgTypes.ts"
 import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
+import { Abandoned } from "./Abandoned.ts"
 import { Call, type Question } from "./Call.ts"
 import { Asked } from "./exchanges.ts"
-import type { Holder, Pipeline } from "./Pipeline.ts"
+import type { Pipeline } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Statements } from "./Statements.ts"
-
-/** How long the server may take to end what was cancelled before the connection is given up. */
-const drainTime = "5 seconds"
-
-/** The server ignores a cancel request that comes between two statements: then it is told once more. */
-const patience = "500 millis"
 
 export interface SessionOptions {
   readonly pipeline: Pipeline
@@ -43,11 +39,9 @@ export class Session {
   readonly types: PgTypes
   readonly statements: Statements
   readonly #readOnly: boolean
-  readonly #cancel: Effect.Effect<void>
-  /** The requests on their way that nobody waits for, in order. */
-  readonly #abandoned: Array<Asked> = []
+  /** The requests on their way that nobody waits for. */
+  readonly #abandoned: Abandoned
   #turns = 0
-  #cancelling = false
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
 
@@ -57,7 +51,9 @@ export class Session {
     this.driver = pipeline.driver
     this.types = types
     this.statements = statements
-    this.#cancel = cancel
+    this.#abandoned = new Abandoned(pipeline, cancel, () => {
+      this.retired = true
+    })
   }
 
   /** Whether it is open, and in a state that is known. A server that has gone is noticed now. */
@@ -162,12 +158,15 @@ export class Session {
     return Effect.suspend(() => {
       if (asked.ended || this.pipeline.withdraw(asked)) return Effect.void
       asked.abandon()
-      const later = this.#abandoned.findIndex(({ turn }) => turn > asked.turn)
-      this.#abandoned.splice(later < 0 ? this.#abandoned.length : later, 0, asked)
-      asked.whenEnded = () => void this.#abandoned.splice(this.#abandoned.indexOf(asked), 1)
+      this.#abandoned.add(asked)
       this.pipeline.unpaused()
-      return asked.ended || this.#isShared ? Effect.void : this.#drain(asked)
+      return asked.ended || this.#isShared ? Effect.void : this.#abandoned.drain(asked)
     })
+  }
+
+  /** Waits for the end of an exchange that the server has been told to end. */
+  awaitEnd(asked: Asked): Effect.Effect<void> {
+    return this.#abandoned.awaitEnd(asked)
   }
 
   /** The connection for this scope alone, when everything that was asked before is answered. */
@@ -208,9 +207,9 @@ export class Session {
         )
       }
       // What was left to run, since others shared the connection, would keep the next holder waiting.
-      const left = this.#abandoned.at(-1)
+      const left = this.#abandoned.last
       return Effect.andThen(
-        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#drain(left),
+        left === undefined || pipeline.failure !== undefined ? Effect.void : this.#abandoned.drain(left),
         Effect.andThen(
           this.#rollback(holder),
           Effect.sync(() => pipeline.release(holder))
@@ -233,71 +232,7 @@ export class Session {
 
   /** Whether something is on its way for which somebody waits. */
   get #isShared(): boolean {
-    return this.driver.outstanding - this.pipeline.unowned > this.#abandoned.length
-  }
-
-  /** Cancels everything on its way, which nobody waits for, and waits for the end of this. */
-  #drain(asked: Asked): Effect.Effect<void> {
-    return this.#bounded(asked, this.#cancelling ? ended(asked) : this.#cancelAll)
-  }
-
-  /** Waits for the end of an exchange that the server has been told to end. */
-  awaitEnd(asked: Asked): Effect.Effect<void> {
-    return this.#bounded(asked, ended(asked))
-  }
-
-  /** The connection is given up when the server takes too long. */
-  #bounded(asked: Asked, ending: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.flatMap(Effect.timeoutOption(ending, drainTime), () =>
-      Effect.sync(() => {
-        if (asked.ended) return
-        this.pipeline.lose(
-          new PgError({
-            operation: "cancel",
-            reason: {
-              _tag: "ConnectionLost",
-              problem: `the server did not end a cancelled statement within ${drainTime}`
-            }
-          })
-        )
-      })
-    )
-  }
-
-  /** What comes behind the Sync of a cancelled statement runs, and is cancelled in its turn. */
-  get #cancelAll(): Effect.Effect<void> {
-    /** Cancel requests of which nothing was seen: they may still meet what comes next. */
-    let unseen = 0
-    const next: Effect.Effect<void> = Effect.suspend(() => {
-      const waiting = [...this.#abandoned]
-      const first = waiting.find(({ request }) => request._tag !== "Query" || request.sync)
-      if (first === undefined) {
-        if (unseen > 0) this.retired = true
-        return Effect.void
-      }
-      unseen++
-      // The request is waited for also when the statement has ended: it must not meet what comes next.
-      return this.#cancel.pipe(
-        Effect.andThen(Effect.timeoutOption(ended(first), patience)),
-        Effect.andThen(
-          Effect.suspend(() => {
-            unseen = Math.max(unseen - waiting.filter(({ canceled }) => canceled).length, 0)
-            return next
-          })
-        )
-      )
-    })
-    return Effect.suspend(() => {
-      this.#cancelling = true
-      this.pipeline.stop()
-      return Effect.ensuring(
-        next,
-        Effect.sync(() => {
-          this.#cancelling = false
-          this.pipeline.go()
-        })
-      )
-    })
+    return this.driver.outstanding - this.pipeline.unowned > this.#abandoned.size
   }
 
   /**
@@ -320,20 +255,6 @@ const schedule = (task: () => void): void => {
   if (fiber === undefined) setImmediate(task)
   else fiber.currentDispatcher.scheduleTask(task, 0)
 }
-
-/** When the exchange has ended. */
-const ended = (asked: Asked): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (asked.ended) {
-      resume(Exit.void)
-      return
-    }
-    const { whenEnded } = asked
-    asked.whenEnded = () => {
-      whenEnded()
-      resume(Exit.void)
-    }
-  })
 
 /** A COPY by the extended protocol would end the connection: libpq takes it for a mistake. */
 const refuseCopy = (sql: string): void => {
