@@ -5,3 +5,4 @@
  */
 export { PostgresServer, type PostgresServerOptions, type PostgresServerTls, type StopMode } from "./PostgresServer.ts"
 export { PostgresServerError, type PostgresServerErrorReason } from "./PostgresServerError.ts"
+export * as ScriptedLibpq from "./ScriptedLibpq.ts"
