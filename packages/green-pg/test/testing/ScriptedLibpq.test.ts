@@ -20,7 +20,7 @@ import {
   PgConnection,
   type PgConnectionOptions,
   type PgConnectionShape,
-  PgError,
+  type PgError,
   PgPool,
   PgTypes
 } from "green-pg"
