@@ -182,7 +182,7 @@ export interface PgConnectionShape {
  *
  * @example
  * ```ts no-run
- * import type * as Effect from "effect/Effect"
+ * import * as Effect from "effect/Effect"
  * import { Green } from "green-core"
  * import { Libpq, PgConnection } from "green-pg"
  *
