@@ -10,7 +10,7 @@ import type { PgError } from "../PgError.ts"
 import type { Field } from "../PgTypes.ts"
 import type { Completion, QueryRequest, RowShape } from "./Driver.ts"
 import { Asked } from "./exchanges.ts"
-import type { Holder } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
 /** A statement as it is asked for, and what is made of its answer. */

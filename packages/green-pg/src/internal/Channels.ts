@@ -10,7 +10,7 @@ import type { PgError } from "../PgError.ts"
 import type { Notification } from "./Driver.ts"
 import { Asked } from "./exchanges.ts"
 import { checkText, invalidInput } from "./input.ts"
-import type { Holder } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
 /** NAMEDATALEN - 1: the server would cut a longer name without a word. */

@@ -13,34 +13,17 @@
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
-import { FdError, Protocol, type WaitFdHandler } from "green-core"
+import { Protocol, type WaitFdHandler } from "green-core"
 import { PgError } from "../PgError.ts"
 import type { Driver, Exchange, Statement } from "./Driver.ts"
-
-/** Who holds the connection, or wants to. */
-export interface Holder {
-  /** Called once, when the connection is this holder's, or with why it never will be. */
-  readonly onHeld: (failure: PgError | undefined) => void
-}
-
-type Queued = Exchange | Holder
-
-/** The answers of those that share come when the last of them is done. */
-const mostShared = 63
-
-const isHolder = (queued: Queued): queued is Holder => "onHeld" in queued
+import { asPgError } from "./failures.ts"
+import { type Holder, Requests } from "./Requests.ts"
 
 export class Pipeline {
   readonly driver: Driver
   readonly #handler: WaitFdHandler
   readonly #context: Context.Context<never>
-  /** What waits to be sent; with a holder, what waits for the holder. */
-  #queue: Array<Queued> = []
-  #holder: Holder | undefined
-  /** What the holder has submitted and is not sent yet. */
-  #held: Array<Exchange> = []
-  /** Whether nothing may be sent, since a cancel request is on its way. */
-  #stopped = false
+  readonly #requests: Requests
   /** How many want to hear from the server although nothing is asked. */
   #listeners = 0
   #conversing = false
@@ -49,13 +32,6 @@ export class Pipeline {
   #writing = false
   #scheduled = false
   #onWritten: Array<() => void> = []
-  /** Whether the last that was sent is a script, … */
-  #script = false
-  /** … or needs a Sync behind it. */
-  #unsynced = false
-  #unowned = 0
-  /** How many share the implicit transaction by now. */
-  #shared = 0
   #stopConversation: () => void = () => {}
   #stopWriting: () => void = () => {}
   #failure: PgError | undefined
@@ -71,6 +47,7 @@ export class Pipeline {
     onLost: (error: PgError) => void
   ) {
     this.driver = driver
+    this.#requests = new Requests(driver)
     this.#handler = handler
     this.#context = context
     this.#onClosing = onClosing
@@ -84,7 +61,7 @@ export class Pipeline {
 
   /** How many of the requests on their way are nobody's: they keep order on the server. */
   get unowned(): number {
-    return this.#unowned
+    return this.#requests.unowned
   }
 
   /**
@@ -96,11 +73,7 @@ export class Pipeline {
       exchange.onEnd()
       return
     }
-    if (holder === undefined) {
-      this.#queue.push(exchange)
-    } else if (holder === this.#holder) {
-      this.#held.push(exchange)
-    } else {
+    if (!this.#requests.add(exchange, holder)) {
       exchange.onError(released())
       exchange.onEnd()
       return
@@ -119,49 +92,34 @@ export class Pipeline {
 
   /** Puts a request in that goes out with the next that is submitted, which is to follow at once. */
   precede(exchange: Exchange, holder: Holder | undefined): void {
-    if (this.#failure !== undefined) return
-    if (holder === undefined) this.#queue.push(exchange)
-    else if (holder === this.#holder) this.#held.push(exchange)
+    if (this.#failure === undefined) this.#requests.add(exchange, holder)
   }
 
   /** Closes a statement; it goes out with the next request that is submitted, which is to follow at once. */
   close(statement: Statement, holder: Holder | undefined): void {
-    this.precede(new Unowned({ _tag: "Close", statement }, this.#disowned), holder)
-  }
-
-  readonly #disowned = (): void => {
-    this.#unowned--
+    if (this.#failure === undefined) this.#requests.close(statement, holder)
   }
 
   /** Whether the connection is this holder's by now. */
   isHeldBy(holder: Holder): boolean {
-    return this.#holder === holder
+    return this.#requests.isHeldBy(holder)
   }
 
   /** Takes a request back that was not sent; false when it was. */
   withdraw(exchange: Exchange): boolean {
-    return remove(this.#queue, exchange) || remove(this.#held, exchange)
+    return this.#requests.withdraw(exchange)
   }
 
   /** Asks for the connection; `onHeld` is called when everything that was asked before is answered. */
   hold(holder: Holder): void {
-    if (this.#failure !== undefined) {
-      holder.onHeld(this.#failure)
-      return
-    }
-    this.#queue.push(holder)
-    this.#admit()
+    if (this.#failure === undefined) this.#requests.hold(holder)
+    else holder.onHeld(this.#failure)
   }
 
   /** Gives the connection back, or takes the wish for it back. */
   release(holder: Holder): void {
-    if (this.#holder !== holder) {
-      remove(this.#queue, holder)
-      return
-    }
-    this.#holder = undefined
-    this.#admit()
-    if (!this.#conversing && this.#queue.length > 0) this.#converse()
+    this.#requests.release(holder)
+    if (!this.#conversing && this.#requests.waiting) this.#converse()
   }
 
   /** Reads what the server says by itself, until the result is called. */
@@ -178,11 +136,11 @@ export class Pipeline {
 
   /** Sends nothing until `go`. */
   stop(): void {
-    this.#stopped = true
+    this.#requests.stopped = true
   }
 
   go(): void {
-    this.#stopped = false
+    this.#requests.stopped = false
     if (!this.#conversing) this.#converse()
     else this.#write()
   }
@@ -205,7 +163,7 @@ export class Pipeline {
     try {
       this.driver.deliver()
     } catch (thrown) {
-      this.lose(errorOf(thrown))
+      this.lose(asPgError(thrown))
     } finally {
       this.#stepping = false
     }
@@ -221,7 +179,7 @@ export class Pipeline {
     try {
       this.driver.deliver()
     } catch (thrown) {
-      this.lose(errorOf(thrown))
+      this.lose(asPgError(thrown))
     }
   }
 
@@ -232,17 +190,7 @@ export class Pipeline {
     this.#stopConversation()
     this.#closing()
     this.driver.fail(error)
-    const queued = [...this.#held, ...this.#queue]
-    this.#held = []
-    this.#queue = []
-    for (const each of queued) {
-      if (isHolder(each)) {
-        each.onHeld(error)
-      } else {
-        each.onError(error)
-        each.onEnd()
-      }
-    }
+    this.#requests.fail(error)
     this.#written()
     this.#onLost(error)
   }
@@ -304,73 +252,8 @@ export class Pipeline {
 
   /** Sends what may be sent by now. */
   #send(): void {
-    this.#sendQueued()
-    // The one that it was sent for was taken back: without a Sync nobody would answer.
-    if (this.#unsynced && this.#failure === undefined) this.#sync()
-  }
-
-  #sync(): void {
-    this.#unsynced = false
-    this.#unowned++
-    this.driver.send(new Unowned(sync, this.#disowned))
-  }
-
-  #sendQueued(): void {
-    const { driver } = this
-    while (!this.#stopped) {
-      const queue = this.#holder === undefined ? this.#queue : this.#held
-      const next = queue[0]
-      if (next === undefined) return
-      if (isHolder(next)) {
-        if (!this.#admit()) return
-        continue
-      }
-      if (driver.outstanding === 0) this.#script = false
-      else if (this.#script || next.request._tag === "Script") return
-      queue.shift()
-      const { request } = next
-      if (request._tag === "Query" && request.shares) request.sync = !this.#sharesWith(queue[0])
-      try {
-        driver.send(next)
-        this.#script = request._tag === "Script"
-        this.#unsynced = request._tag === "Close" || (request._tag === "Query" && !request.sync)
-        if (request._tag === "Close") this.#unowned++
-      } catch (thrown) {
-        const error = errorOf(thrown)
-        if (error.reason._tag !== "InvalidInput") {
-          queue.unshift(next)
-          this.lose(error)
-          return
-        }
-        next.onError(error)
-        next.onEnd()
-        // What was sent before it counted on its Sync.
-        if (this.#unsynced) this.#sync()
-      }
-    }
-  }
-
-  /** Whether the one that is sent now shares its implicit transaction with the one behind it. */
-  #sharesWith(next: Queued | undefined): boolean {
-    const shares =
-      next !== undefined &&
-      !isHolder(next) &&
-      next.request._tag === "Query" &&
-      next.request.shares &&
-      this.#shared < mostShared &&
-      this.driver.parameterStatus("default_transaction_read_only") === "on"
-    this.#shared = shares ? this.#shared + 1 : 0
-    return shares
-  }
-
-  /** Gives the connection to the next in the queue, if it wants to hold it and everything before is answered. */
-  #admit(): boolean {
-    const next = this.#queue[0]
-    if (this.#holder !== undefined || next === undefined || !isHolder(next) || this.driver.outstanding > 0) return false
-    this.#queue.shift()
-    this.#holder = next
-    next.onHeld(undefined)
-    return true
+    const lost = this.#requests.send()
+    if (lost !== undefined) this.lose(lost)
   }
 
   #write(): void {
@@ -411,37 +294,8 @@ export class Pipeline {
   }
 
   #ended(cause: Cause.Cause<unknown>): void {
-    if (!Cause.hasInterruptsOnly(cause)) this.lose(errorOf(Cause.squash(cause)))
+    if (!Cause.hasInterruptsOnly(cause)) this.lose(asPgError(Cause.squash(cause)))
   }
-}
-
-/** An empty query, for its Sync. */
-const sync: Exchange["request"] = {
-  _tag: "Query",
-  sql: "",
-  parameters: [],
-  statement: undefined,
-  shape: "values",
-  chunk: 0,
-  shares: false,
-  sync: true
-}
-
-class Unowned implements Exchange {
-  readonly request: Exchange["request"]
-  readonly paused = false
-  readonly onEnd: () => void
-
-  constructor(request: Exchange["request"], onEnd: () => void) {
-    this.request = request
-    this.onEnd = onEnd
-  }
-
-  onRows(): void {}
-  onCopy(): void {}
-  onCopyData(): void {}
-  onComplete(): void {}
-  onError(): void {}
 }
 
 const released = (): PgError =>
@@ -452,29 +306,4 @@ const released = (): PgError =>
 
 function* writing(driver: Driver): Protocol.Protocol<void> {
   while (!driver.flush()) yield { fd: driver.socket, interest: "write", exclusive: false }
-}
-
-const remove = <A>(queue: Array<A>, item: A): boolean => {
-  const at = queue.indexOf(item)
-  if (at < 0) return false
-  queue.splice(at, 1)
-  return true
-}
-
-/** What ended the conversation, as an error. A defect of ours is one of the connection, whose state nobody knows then. */
-const errorOf = (thrown: unknown): PgError => {
-  if (thrown instanceof PgError) return thrown
-  if (thrown instanceof FdError) {
-    return new PgError({
-      operation: "query",
-      reason:
-        thrown.reason._tag === "Closing"
-          ? { _tag: "Closed", problem: "the connection was closed" }
-          : { _tag: "Wait", error: thrown }
-    })
-  }
-  return new PgError({
-    operation: "query",
-    reason: { _tag: "ConnectionLost", problem: thrown instanceof Error ? thrown.message : String(thrown) }
-  })
 }

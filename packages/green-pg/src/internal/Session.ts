@@ -19,7 +19,8 @@ import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
 import { Abandoned } from "./Abandoned.ts"
 import { Call, type Question } from "./Call.ts"
 import { Asked, type Pieces } from "./exchanges.ts"
-import type { Holder, Pipeline } from "./Pipeline.ts"
+import type { Pipeline } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Statements } from "./Statements.ts"
 
 export interface SessionOptions {

@@ -9,7 +9,7 @@ import { ByteWriter } from "./ByteWriter.ts"
 import type { QueryRequest } from "./Driver.ts"
 import { Query } from "./exchanges.ts"
 import { checkCount, checkText, inputError } from "./input.ts"
-import type { Holder } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
 /** Fails with the error of the first statement that fails; then none of them has happened. */

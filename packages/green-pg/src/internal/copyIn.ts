@@ -10,7 +10,7 @@ import * as Sink from "effect/Sink"
 import { PgError } from "../PgError.ts"
 import { CopyIn } from "./exchanges.ts"
 import { checkText, invalidInput } from "./input.ts"
-import type { Holder } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
 /** What is given to the driver at a time. */

@@ -81,7 +81,7 @@ export class Query<A, R extends Request = Request> extends Asked<R> {
 }
 
 /** Text that is sent as it is. A COPY in it that nobody expects is ended at once, and is an error. */
-export class Text extends Asked {
+class Text extends Asked {
   readonly #driver: Driver
   /** The server was told to drop a COPY, of which it says the same as of what is cancelled. */
   dropped = false

@@ -1,6 +1,7 @@
 /**
  * The errors of the drivers, each made in one place.
  */
+import { FdError } from "green-core"
 import { PgError, type PgErrorReason, type ServerMessage } from "../PgError.ts"
 
 /** The server sent what the protocol does not allow. */
@@ -42,3 +43,21 @@ export const lost = (problem: string, server?: ServerMessage): PgError =>
 export const notTakenOver = (reason: PgErrorReason): PgError => new PgError({ operation: "connect", reason })
 
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
+
+/** What ended the conversation, as an error. A defect of ours is one of the connection, whose state nobody knows then. */
+export const asPgError = (thrown: unknown): PgError => {
+  if (thrown instanceof PgError) return thrown
+  if (thrown instanceof FdError) {
+    return new PgError({
+      operation: "query",
+      reason:
+        thrown.reason._tag === "Closing"
+          ? { _tag: "Closed", problem: "the connection was closed" }
+          : { _tag: "Wait", error: thrown }
+    })
+  }
+  return new PgError({
+    operation: "query",
+    reason: { _tag: "ConnectionLost", problem: thrown instanceof Error ? thrown.message : String(thrown) }
+  })
+}

@@ -11,7 +11,7 @@ import type { PgError } from "../PgError.ts"
 import type { RowShape } from "./Driver.ts"
 import { Chunks, CopyOut, type Pieces } from "./exchanges.ts"
 import { checkText, inputError } from "./input.ts"
-import type { Holder } from "./Pipeline.ts"
+import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
 /** How many pieces are read before somebody takes them. */

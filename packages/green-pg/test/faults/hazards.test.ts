@@ -36,7 +36,7 @@ eachDriver((driver) => {
         // The server looks whether its client is there while it runs a statement, too.
         const startupParameters = { client_connection_check_interval: "50ms" }
         const options = { ...(yield* optionsOf(driver)), startupParameters }
-        const { ended, said } = yield* run("../faults/programs/run.ts", [name, JSON.stringify(options), libpq])
+        const { ended, said } = yield* run("hazards/run.ts", [name, JSON.stringify(options), libpq])
         const ending = yield* ends(name, ended)
         assert.deepStrictEqual({ code: ending.code, signal: ending.signal }, { code, signal: null }, ending.stderr)
         assert.match(ending.stderr, stderr)

@@ -6,23 +6,12 @@ import * as Libpq from "../../Libpq.ts"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type ServerMessage } from "../../PgError.ts"
 import type { Field, PgTypes } from "../../PgTypes.ts"
-import type {
-  CloseRequest,
-  Completion,
-  Driver,
-  DriverEvents,
-  Exchange,
-  QueryRequest,
-  TransactionStatus
-} from "../Driver.ts"
+import type { Completion, Driver, DriverEvents, Exchange, TransactionStatus } from "../Driver.ts"
 import { aborted, copyInQuery, lost, refused } from "../failures.ts"
-import { checkText } from "../input.ts"
 import { isFatal } from "../serverMessage.ts"
-import { Parameters } from "./Parameters.ts"
+import { Queue } from "../Queue.ts"
 import { Results } from "./Results.ts"
-
-/** Which of the results of a request comes next. */
-type Stage = "prepare" | "query" | "sync" | "close" | "script" | "copy out" | "copy in"
+import { Sender, type Stage } from "./Sender.ts"
 
 /** A request that was sent. */
 interface Flight {
@@ -46,20 +35,17 @@ export class LibpqDriver implements Driver {
   readonly #libpq: LibpqFunctions
   /** 0 once it is closed, with which the library's functions do nothing. */
   #connection: Handle
-  readonly #parameters: Parameters
+  readonly #sender: Sender
   readonly #results: Results
   readonly #events: DriverEvents
-  /** What was sent, from `#head` on; what is before it is over. */
-  #flights: Array<Flight> = []
-  #head = 0
-  #pipelining = false
+  readonly #flights = new Queue<Flight>()
   /** The last thing that the server said before it closed the connection. */
   #fatal: ServerMessage | undefined
 
   constructor(libpq: LibpqFunctions, connection: Handle, types: PgTypes, events: DriverEvents) {
     this.#libpq = libpq
     this.#connection = connection
-    this.#parameters = new Parameters(types)
+    this.#sender = new Sender(libpq, types, () => this.#lost())
     this.#results = new Results(libpq, types)
     this.#events = events
     this.processId = libpq.PQbackendPID(connection)
@@ -78,11 +64,11 @@ export class LibpqDriver implements Driver {
   }
 
   get outstanding(): number {
-    return this.#flights.length - this.#head
+    return this.#flights.length
   }
 
   get paused(): boolean {
-    return this.#flights[this.#head]?.exchange.paused ?? false
+    return this.#flights.first?.exchange.paused ?? false
   }
 
   get transaction(): TransactionStatus {
@@ -94,23 +80,8 @@ export class LibpqDriver implements Driver {
   }
 
   send(exchange: Exchange): void {
-    const { request } = exchange
-    let stage: Stage
-    switch (request._tag) {
-      case "Query":
-        stage = this.#sendQuery(request)
-        break
-      case "Script":
-        checkText("query", "the SQL text", request.sql)
-        this.#pipeline(false)
-        this.#sent(this.#libpq.PQsendQuery(this.#connection, request.sql))
-        stage = "script"
-        break
-      case "Close":
-        this.#sendClose(request)
-        stage = "close"
-    }
-    this.#flights.push({ exchange, stage, fields: undefined, rows: [], completion: undefined, failed: false })
+    const stage = this.#sender.send(this.#connection, exchange.request)
+    this.#flights.add({ exchange, stage, fields: undefined, rows: [], completion: undefined, failed: false })
     if (this.outstanding === 1) this.#begin()
   }
 
@@ -122,7 +93,7 @@ export class LibpqDriver implements Driver {
   receive(): PgError | undefined {
     const libpq = this.#libpq
     const connection = this.#connection
-    const flight = this.#flights[this.#head]
+    const flight = this.#flights.first
     if (libpq.PQconsumeInput(connection) === 1) {
       if (flight !== undefined) return undefined
       // What the server says by itself can be its last word; a call reads once, and the end may come behind it.
@@ -139,7 +110,7 @@ export class LibpqDriver implements Driver {
 
   deliver(): void {
     const libpq = this.#libpq
-    for (let flight = this.#flights[this.#head]; flight !== undefined; flight = this.#flights[this.#head]) {
+    for (let { first: flight } = this.#flights; flight !== undefined; { first: flight } = this.#flights) {
       const connection = this.#connection
       if (connection === 0 || flight.exchange.paused) break
       if (flight.stage === "copy in" || libpq.PQisBusy(connection) === 1) break
@@ -170,18 +141,16 @@ export class LibpqDriver implements Driver {
   copyEnd(failure: string | undefined): boolean {
     const answer = this.#libpq.PQputCopyEnd(this.#connection, failure ?? null)
     if (answer < 0) throw this.#lost()
-    const flight = this.#flights[this.#head]
+    const flight = this.#flights.first
     if (answer === 1 && flight !== undefined) flight.stage = "script"
     return answer === 1
   }
 
   fail(error: PgError): void {
-    const flights = this.#flights.slice(this.#head)
-    this.#flights = []
-    this.#head = 0
-    for (const flight of flights) {
-      this.#fail(flight, error)
-      flight.exchange.onEnd()
+    for (let { first } = this.#flights; first !== undefined; { first } = this.#flights) {
+      this.#flights.take()
+      this.#fail(first, error)
+      first.exchange.onEnd()
     }
   }
 
@@ -193,49 +162,9 @@ export class LibpqDriver implements Driver {
     this.#libpq.setNoticeReceiver(connection, undefined)
   }
 
-  #sendQuery(request: QueryRequest): Stage {
-    const libpq = this.#libpq
-    const { statement, sql } = request
-    const parses = statement?.state === "new"
-    if (parses || statement === undefined) checkText("query", "the SQL text", sql)
-    const parameters = this.#parameters.fill(request.parameters)
-    this.#pipeline(true)
-    const connection = this.#connection
-    if (statement === undefined) {
-      this.#sent(libpq.PQsendQueryParams(connection, sql, parameters))
-    } else {
-      if (parses) {
-        this.#sent(libpq.PQsendPrepare(connection, statement.name, sql, parameters))
-        statement.state = "parsing"
-      }
-      this.#sent(libpq.PQsendQueryPrepared(connection, statement.name, parameters))
-    }
-    if (request.sync) this.#sent((libpq.PQsendPipelineSync ?? libpq.PQpipelineSync)(connection))
-    return parses ? "prepare" : "query"
-  }
-
-  #sendClose({ statement }: CloseRequest): void {
-    const close = this.#libpq.PQsendClosePrepared
-    if (close === undefined) throw new TypeError("this libpq closes no statements: see closesStatements")
-    this.#pipeline(true)
-    this.#sent(close(this.#connection, statement.name))
-  }
-
-  #sent(answer: number): void {
-    if (answer !== 1) throw this.#lost()
-  }
-
-  #pipeline(on: boolean): void {
-    if (this.#pipelining === on) return
-    this.#sent(
-      on ? this.#libpq.PQenterPipelineMode(this.#connection) : this.#libpq.PQexitPipelineMode(this.#connection)
-    )
-    this.#pipelining = on
-  }
-
   /** The request at the head is the one whose results come now. */
   #begin(): void {
-    const flight = this.#flights[this.#head]
+    const flight = this.#flights.first
     if (flight?.stage === "query") this.#chunks(flight.exchange.request)
   }
 
@@ -269,17 +198,8 @@ export class LibpqDriver implements Driver {
   }
 
   #end(flight: Flight): void {
-    this.#head++
-    if (this.#head === this.#flights.length) {
-      this.#flights = []
-      this.#head = 0
-    } else {
-      if (this.#head === 1024) {
-        this.#flights.splice(0, this.#head)
-        this.#head = 0
-      }
-      this.#begin()
-    }
+    this.#flights.take()
+    this.#begin()
     flight.exchange.onEnd()
   }
 

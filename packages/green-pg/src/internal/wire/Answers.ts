@@ -24,7 +24,7 @@ import {
 } from "./MessageReader.ts"
 import type { Outbound } from "./Outbound.ts"
 import { isCopyingOut, noColumns, type Pending, unexpected, unparsed } from "./Pending.ts"
-import { Queue } from "./Queue.ts"
+import { Queue } from "../Queue.ts"
 import { type Columns, RowReaders, takeRows } from "./rows.ts"
 
 export class Answers {

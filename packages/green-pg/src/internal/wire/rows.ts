@@ -76,7 +76,7 @@ const typesOf = (types: PgTypes, { binary }: Columns): PgTypes =>
 const readTextOrNull: ReadValue = (bytes, offset, size) => (size < 0 ? null : readText(bytes, offset, size))
 
 /** Whether the body from `at` to `limit` has so many values, each within it. */
-export const checkRow = (bytes: Uint8Array, body: number, limit: number, columns: number): void => {
+const checkRow = (bytes: Uint8Array, body: number, limit: number, columns: number): void => {
   if (body + 2 > limit) throw violation("a row that ends too early")
   const count = readUint16(bytes, body)
   if (count !== columns) throw violation(`a row of ${count} values, where ${columns} columns were described`)

@@ -121,4 +121,6 @@ export const testAlone: Test = testOn(PostgresServer.layer())
 
 /** The same tests by each driver. */
 export const eachDriver = (tests: (driver: Driver) => void): void =>
-  describe.each(["libpq", "wire"] as const)("by %s", tests)
+  describe.each(["libpq", "wire"] as const)("by %s", (driver) => {
+    tests(driver)
+  })
