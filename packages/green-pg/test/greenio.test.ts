@@ -4,9 +4,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { Green, WaitFd } from "green-core"
-import { Libpq, PgConnection } from "green-pg"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as SqlClient from "effect/sql/SqlClient"
+import { Green, GreenTask, WaitFd } from "green-core"
+import { GreenPg, Libpq, PgConnection } from "green-pg"
 import { PostgresServer } from "green-pg/testing"
+import { greenTask } from "green-task"
 import { sharedServer } from "./support/postgres.ts"
 
 const libpq = Layer.unwrap(PostgresServer.useSync(({ libpq }) => Libpq.layer({ path: libpq }))).pipe(
@@ -67,6 +70,31 @@ it.live("each connection waits by the handler of the program that made it, at th
     assert.strictEqual(other.counter.waits, before.other)
   }).pipe(Effect.scoped, Effect.provide(libpq))
 )
+
+class Store {
+  readonly runtime = ManagedRuntime.make(
+    Layer.unwrap(PostgresServer.useSync(({ url }) => GreenPg.layer({ url }))).pipe(
+      Layer.provide([libpq, Green.layer]),
+      Layer.provide(sharedServer)
+    )
+  )
+
+  ping() {
+    return greenTask(this, function* () {
+      const sql = yield* SqlClient.SqlClient
+      const [row] = yield* sql<{ alive: boolean }>`SELECT true AS alive`
+      return row?.alive
+    })
+  }
+}
+
+it("the ping of a store starts at once and gives a task", async () => {
+  const store = new Store()
+  const task = store.ping()
+  assert.isTrue(GreenTask.isGreenTask(task))
+  assert.isTrue(await task.promise)
+  await store.runtime.dispose()
+})
 
 it.effect("without the library it fails LibraryMissing, and says what was tried and what to install", () =>
   Effect.gen(function* () {
