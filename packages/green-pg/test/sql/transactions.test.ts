@@ -296,6 +296,29 @@ describe.each(variants)("transactions ($driver, multiplex: $multiplex)", (varian
       })
     )
 
+    it.effect("can ask for each row of a stream of theirs, and stream two at once", () =>
+      Effect.gen(function* () {
+        const { sql } = yield* values
+        const many = sql<{ n: number }>`SELECT n, repeat('x', 200) FROM generate_series(1, 20000) AS n`
+        const [asked, both] = yield* sql.withTransaction(
+          Effect.all([
+            many.stream.pipe(
+              Stream.filter(({ n }) => n % 1000 === 0),
+              Stream.mapEffect(({ n }) => sql<{ half: number }>`SELECT ${n}::int / 2 AS half`),
+              Stream.runCollect
+            ),
+            Stream.zip(many.stream, many.stream).pipe(Stream.runCount)
+          ])
+        )
+        assert.deepStrictEqual(
+          asked.flat().map(({ half }) => half),
+          Array.from({ length: 20 }, (_, index) => (index + 1) * 500)
+        )
+        assert.strictEqual(both, 20000)
+        yield* allAtRest
+      })
+    )
+
     it.effect("fail when a stream of theirs ends early, since its statement is cancelled", () =>
       Effect.gen(function* () {
         const { insert, seen, sql } = yield* values
