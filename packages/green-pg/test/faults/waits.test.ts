@@ -17,10 +17,10 @@ import {
   isOpen,
   mySessions,
   open,
+  openSsl,
   optionsOf,
   test,
   until,
-  world,
   type World
 } from "./support/world.ts"
 
@@ -33,7 +33,7 @@ const operations: Readonly<Record<string, (pool: PgPoolShape) => Effect.Effect<u
       Effect.andThen(connection.query("SELECT $1::int", [1]), connection.query("SELECT $1::int", [2]))
     ),
   "a query whose rows and parameters are larger than any buffer": (pool) =>
-    pool.use((connection) => connection.query("SELECT repeat($1, 4)", ["x".repeat(1_000_000)])),
+    pool.use((connection) => connection.query("SELECT repeat($1, 2)", ["x".repeat(400_000)])),
   "a pipeline": (pool) =>
     pool.use((connection) =>
       connection.pipeline([
@@ -55,14 +55,14 @@ const operations: Readonly<Record<string, (pool: PgPoolShape) => Effect.Effect<u
     ),
   "many queries on the pool": (pool) =>
     Effect.forEach(
-      Array.from({ length: 20 }, (_, index) => index),
+      Array.from({ length: 8 }, (_, index) => index),
       (index) => pool.use((connection) => connection.query("SELECT $1::int", [index])),
       { concurrency: "unbounded" }
     ),
   "a stream of rows": (pool) =>
     pool.use((connection) =>
       Stream.runDrain(
-        connection.stream("SELECT i, repeat('x', 100) FROM generate_series(1, 3000) i", [], { chunkSize: 500 })
+        connection.stream("SELECT i, repeat('x', 100) FROM generate_series(1, 1500) i", [], { chunkSize: 500 })
       )
     ),
   "a stream that ends early": (pool) =>
@@ -77,13 +77,13 @@ const operations: Readonly<Record<string, (pool: PgPoolShape) => Effect.Effect<u
   "COPY from the client": (pool) =>
     pool.use((connection) =>
       Stream.run(
-        Stream.make(new TextEncoder().encode("1\n".repeat(100_000)), new TextEncoder().encode("2\n".repeat(100_000))),
+        Stream.make(new TextEncoder().encode("1\n".repeat(100_000)), new TextEncoder().encode("2\n".repeat(50_000))),
         connection.copyIn("COPY kept FROM STDIN")
       )
     ),
   "COPY to the client": (pool) =>
     pool.use((connection) =>
-      Stream.runDrain(connection.copyOut("COPY (SELECT repeat('x', 100) FROM generate_series(1, 3000)) TO STDOUT"))
+      Stream.runDrain(connection.copyOut("COPY (SELECT repeat('x', 100) FROM generate_series(1, 1500)) TO STDOUT"))
     ),
   "LISTEN and NOTIFY": (pool) =>
     Effect.scoped(
@@ -191,12 +191,7 @@ const connecting: Readonly<Record<string, Effect.Effect<PgConnectionOptions, nev
   }))
 }
 
-// OpenSSL opens its sources of chance when it is first used, and keeps them.
-beforeAll(() =>
-  Effect.flatMap(Effect.all([optionsOf("libpq"), connecting["with SCRAM"] ?? Effect.succeed({})]), ([options, more]) =>
-    PgConnection.make({ ...options, ...more })
-  ).pipe(Effect.scoped, Effect.provide(world), Effect.runPromise)
-)
+beforeAll(openSsl)
 
 eachDriver((driver) => {
   describe.each(faults)("the k-th wait %s, for every k", (fault) => {

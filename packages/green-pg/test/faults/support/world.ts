@@ -102,7 +102,14 @@ const worldOf = <E>(server: Layer.Layer<PostgresServer, E>): Layer.Layer<World, 
   Layer.provideMerge(clientOf, Layer.merge(server, Layer.sync(Named, randomUUID)))
 
 /** All of it, on the server of all. */
-export const world: Layer.Layer<World> = worldOf(sharedServer)
+const world: Layer.Layer<World> = worldOf(sharedServer)
+
+/** OpenSSL opens its sources of chance when it is first used, and keeps them: for a file of tests that use it. */
+export const openSsl = (): Promise<void> =>
+  Effect.gen(function* () {
+    const { host } = yield* PostgresServer
+    yield* PgConnection.make({ ...(yield* optionsOf("libpq")), host, ssl: "require" })
+  }).pipe(Effect.scoped, Effect.provide(world), Effect.runPromise)
 
 const testOn =
   (server: Layer.Layer<PostgresServer, unknown>): Test =>
