@@ -44,9 +44,9 @@ export interface PgConnectionOptions extends ConnectOptions {
   readonly types?: PgTypes | undefined
   /**
    * Whether the session is read only (`default_transaction_read_only`), so that the server refuses whatever writes.
-   * `false` unless said. Statements of different fibers that go out together then are one transaction to the server,
-   * which spares it half of its work; one that fails is run apart from the others. For pools of readers, and replicas:
-   * with `multiplex`, twice the throughput. Do not turn the setting off in the session.
+   * `false` unless said. Statements of different fibers that go out together then are one transaction
+   * to the server, which spares it more than half of its work for each; one that fails is run apart from the others. For
+   * pools of readers with `multiplex`, and replicas. Do not turn the setting off in the session.
    */
   readonly readOnly?: boolean | undefined
   /**

@@ -39,6 +39,28 @@ const deadPort = Effect.callback<number>((resume) => {
   })
 })
 
+/** The port of a server that answers everybody with this error. */
+const refusing = (code: string, message: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<Net.Server>((resume) => {
+        const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`)
+        const head = Buffer.from("E\0\0\0\0", "latin1")
+        head.writeInt32BE(fields.length + 4, 1)
+        const server = Net.createServer((socket) => {
+          socket.on("error", () => {})
+          socket.once("data", () => socket.end(Buffer.concat([head, fields])))
+        })
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+    ),
+    (server) => {
+      const address = server.address()
+      return typeof address === "object" && address !== null ? address.port : 0
+    }
+  )
+
 const attemptsOf = <A, R>(connecting: Effect.Effect<A, PgError, R>) =>
   Effect.map(reasonOf(connecting), (reason) => {
     assert(reason._tag === "ConnectFailed", reason._tag)
@@ -240,6 +262,18 @@ eachDriver(({ connect, sessions, test }) => {
       assert.match(attempts[0]?.problem ?? "", /Connection refused/)
       assert.match(attempts[1]?.problem ?? "", /No such file or directory/)
       assert.match(attempts[2]?.problem ?? "", /database "none" does not exist/)
+    }))
+
+  test("a server that is starting up, or shutting down, is an error with its code, and the next host is taken", () =>
+    Effect.gen(function* () {
+      const server = yield* PostgresServer
+      const port = yield* refusing("57P03", "the database system is starting up")
+      const starting = { ...tcpOf(server), port }
+      const error = yield* Effect.flip(connect(starting))
+      assert.strictEqual(error.code, "57P03")
+      assert.include(error.message, "the database system is starting up")
+      const connection = yield* connect({ ...starting, host: [server.host, server.host], port: [port, server.port] })
+      assert.isTrue(connection.isUsable())
     }))
 
   test("only a server of the kind that is wanted is taken", () =>
