@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { PgError } from "../PgError.ts"
 import type { Asked } from "./exchanges.ts"
 import type { Pipeline } from "./Pipeline.ts"
@@ -21,14 +22,14 @@ const patience = "500 millis"
 
 export class Abandoned {
   readonly #pipeline: Pipeline
-  readonly #cancel: Effect.Effect<void>
+  readonly #cancel: Effect.Effect<boolean>
   readonly #retire: () => void
   /** In the order in which the server runs them. */
   readonly #requests: Array<Asked> = []
   #cancelling = false
 
-  /** `cancel` never fails. `retire` is called when a cancel request may still meet what comes next. */
-  constructor(pipeline: Pipeline, cancel: Effect.Effect<void>, retire: () => void) {
+  /** `cancel` answers whether the server has been told. `retire` is called when a cancel request may still meet what comes next. */
+  constructor(pipeline: Pipeline, cancel: Effect.Effect<boolean>, retire: () => void) {
     this.#pipeline = pipeline
     this.#cancel = cancel
     this.#retire = retire
@@ -90,14 +91,14 @@ export class Abandoned {
       }
       unseen++
       // The request is waited for also when the statement has ended: it must not meet what comes next.
-      return this.#cancel.pipe(
-        Effect.andThen(Effect.timeoutOption(ended(first), patience)),
-        Effect.andThen(
-          Effect.suspend(() => {
-            unseen = Math.max(unseen - waiting.filter(({ canceled }) => canceled).length, 0)
-            return next
-          })
-        )
+      return Effect.flatMap(this.#cancel, (told) =>
+        Effect.flatMap(Effect.timeoutOption(ended(first), patience), (heeded) => {
+          const canceled = waiting.filter(({ canceled }) => canceled).length
+          // The server was told, and has ignored it. One that is lost on its way may still come.
+          const over = Option.isNone(heeded) && told ? 1 : canceled
+          unseen = Math.max(unseen - over, 0)
+          return next
+        })
       )
     })
     return Effect.suspend(() => {

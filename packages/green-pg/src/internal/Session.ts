@@ -29,8 +29,8 @@ export interface SessionOptions {
   readonly statements: Statements
   /** Whether no statement can write. */
   readonly readOnly: boolean
-  /** Asks the server to cancel what runs. It never fails, and is over when the server has been told. */
-  readonly cancel: Effect.Effect<void>
+  /** Asks the server to cancel what runs, and answers whether the server has been told. */
+  readonly cancel: Effect.Effect<boolean>
 }
 
 export class Session {

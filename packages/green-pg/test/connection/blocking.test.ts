@@ -21,7 +21,8 @@ const blocking = <A, E>(program: Effect.Effect<A, E, Libpq | Wait | WaitFd | FdI
   try {
     return Green.runSync(program.pipe(Effect.scoped, Effect.provide(Libpq.layer({ path: server.libpq }))))
   } finally {
-    assert.strictEqual(readdirSync("/proc/self/fd").length, before)
+    // Of what ran before something may be closed meanwhile.
+    assert.isAtMost(readdirSync("/proc/self/fd").length, before)
   }
 }
 

@@ -10,13 +10,9 @@ import { eachDriver, reasonOf, until } from "./support/connecting.ts"
 
 const isSleeping = ({ query, state }: Session) => state === "active" && query.includes("pg_sleep")
 
-const answers = (connection: PgConnectionShape) =>
-  Effect.map(connection.query("SELECT 1 AS one"), ({ rows }) => assert.deepStrictEqual(rows, [{ one: 1 }]))
-
-/** It answers, and may be used by others. One that the server did not heed at once may not. */
 const isFine = (connection: PgConnectionShape) =>
   Effect.gen(function* () {
-    yield* answers(connection)
+    assert.deepStrictEqual((yield* connection.query("SELECT 1 AS one")).rows, [{ one: 1 }])
     assert.isTrue(connection.isUsable())
   })
 
@@ -100,7 +96,7 @@ eachDriver(({ connect, sessions, test }) => {
           if (fiber !== undefined) yield* Fiber.interrupt(fiber)
         }
         assert.isFalse((yield* sessions).some(({ state }) => state === "active"))
-        yield* answers(connection)
+        yield* isFine(connection)
       }
     }))
 
@@ -115,7 +111,7 @@ eachDriver(({ connect, sessions, test }) => {
       yield* sleeping
       yield* Fiber.interrupt(running)
       assert.isFalse((yield* sessions).some(({ state }) => state === "active"))
-      yield* answers(connection)
+      yield* isFine(connection)
     }))
 
   test("what is asked while a cancelled statement ends waits, and is not hit", () =>

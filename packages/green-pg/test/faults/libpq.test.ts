@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { Libpq, PgConnection, type PgError, PgPool } from "green-pg"
-import { PGRES_POLLING_FAILED, PGRES_POLLING_OK, type LibpqFunctions } from "green-pg/Libpq"
+import { PGRES_POLLING_FAILED, type LibpqFunctions } from "green-pg/Libpq"
 import { PostgresServer } from "green-pg/testing"
 import { createDatabase } from "../support/postgres.ts"
 import { conversation } from "./support/conversation.ts"
@@ -92,7 +92,7 @@ eachDriver((driver) => {
           cancel: cancel && {
             ...cancel,
             PQcancelCreate: (connection) => (requests++, cancel.PQcancelCreate(connection)),
-            PQcancelPoll: (request) => (requests === 1 ? PGRES_POLLING_OK : cancel.PQcancelPoll(request))
+            PQcancelPoll: (request) => (requests === 1 ? PGRES_POLLING_FAILED : cancel.PQcancelPoll(request))
           }
         }
       })

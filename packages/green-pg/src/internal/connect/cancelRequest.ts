@@ -8,28 +8,33 @@ import { Protocol, wait, type Wait, type WaitFd } from "green-core"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { cancel } from "./connect.ts"
 
-/** It is over when the server has been told, or cannot be. `connection` gives the handle while there is one. */
+/**
+ * It is over when the server has been told, or cannot be: whether it has been told. `connection` gives the handle while
+ * there is one.
+ */
 export const cancelRequest = (
   libpq: LibpqFunctions,
   connection: () => Handle | undefined
-): Effect.Effect<void, never, Wait | WaitFd> => {
+): Effect.Effect<boolean, never, Wait | WaitFd> => {
   const functions = libpq.cancel
   if (functions !== undefined) {
     const request = function* () {
       const handle = connection()
-      if (handle !== undefined) yield* cancel(functions, handle)
+      if (handle === undefined) return false
+      yield* cancel(functions, handle)
+      return true
     }
-    return Effect.ignore(Protocol.run(request, { catch: (thrown) => thrown }))
+    return Effect.orElseSucceed(Protocol.run(request, { catch: (thrown) => thrown }), () => false)
   }
-  const asked = wait.callback<void>((resume) => {
+  const asked = wait.callback<boolean>((resume) => {
     const handle = connection()
-    if (handle === undefined) resume(Exit.void)
-    else libpq.PQcancel(handle, () => resume(Exit.void))
+    if (handle === undefined) resume(Exit.succeed(false))
+    else libpq.PQcancel(handle, (failure) => resume(Exit.succeed(failure === undefined)))
     return () => {}
   })
   const blocking = Effect.sync(() => {
     const handle = connection()
-    if (handle !== undefined) libpq.cancelBlocking(handle)
+    return handle !== undefined && libpq.cancelBlocking(handle) === undefined
   })
   return Effect.catch(asked, () => blocking)
 }
