@@ -9,7 +9,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import { PgError } from "../PgError.ts"
 import type { Asked } from "./exchanges.ts"
 import type { Pipeline } from "./Pipeline.ts"
@@ -93,12 +92,12 @@ export class Abandoned {
       // The request is waited for also when the statement has ended: it must not meet what comes next.
       return this.#cancel.pipe(
         Effect.andThen(Effect.timeoutOption(ended(first), patience)),
-        Effect.flatMap((heeded) => {
-          // What had no effect by now was ignored.
-          const over = Option.isNone(heeded) ? 1 : waiting.filter(({ canceled }) => canceled).length
-          unseen = Math.max(unseen - over, 0)
-          return next
-        })
+        Effect.andThen(
+          Effect.suspend(() => {
+            unseen = Math.max(unseen - waiting.filter(({ canceled }) => canceled).length, 0)
+            return next
+          })
+        )
       )
     })
     return Effect.suspend(() => {
