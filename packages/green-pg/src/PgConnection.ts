@@ -136,7 +136,8 @@ export interface PgConnectionShape {
   readonly pipeline: (statements: ReadonlyArray<PgStatement>) => Effect.Effect<ReadonlyArray<PgResult>, PgError>
   /**
    * The rows of a statement, taken from the server as they are needed. The connection is held while the stream runs; one
-   * that ends early cancels the statement.
+   * that ends early cancels the statement. A holder who asks for something else meanwhile has the rest of the rows read
+   * into memory; on a connection that is not held, that waits for the end of the stream.
    */
   readonly stream: (
     sql: string,
@@ -182,7 +183,7 @@ export interface PgConnectionShape {
  *
  * @example
  * ```ts no-run
- * import type * as Effect from "effect/Effect"
+ * import * as Effect from "effect/Effect"
  * import { Green } from "green-core"
  * import { Libpq, PgConnection } from "green-pg"
  *

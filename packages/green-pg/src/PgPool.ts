@@ -96,17 +96,23 @@ export class PgPool extends Context.Service<PgPool, PgPoolShape>()("green-pg/PgP
       )
       const types = options.types ?? PgTypes.make()
       const libpq = yield* Libpq
+      const clock = yield* Clock.Clock
+      const since = new WeakMap<PgConnectionShape, number>()
+      const made = (connection: LiveConnection): PgConnectionShape => {
+        since.set(connection, clock.currentTimeMillisUnsafe())
+        return connection
+      }
       const lost = (connection: PgConnectionShape): void => void Effect.runFork(Pool.invalidate(pool, connection))
       // Who waits gets another at once, and not when whoever had this one gives it back.
       const pool = yield* Pool.makeWithTTL({
-        acquire: Effect.map(LiveConnection.make(libpq, { ...options, types }, lost), shape),
+        acquire: Effect.map(LiveConnection.make(libpq, { ...options, types }, lost), made),
         min,
         max,
         concurrency,
         timeToLive: options.idleTimeout ?? "1 minute",
         timeToLiveStrategy: "usage"
       })
-      return new LivePool(pool, concurrency, options, yield* Clock.Clock)
+      return new LivePool(pool, concurrency, options, since, clock)
     })
 
   static readonly layer = (options: PgPoolOptions): Layer.Layer<PgPool, PgError, Libpq | Wait | WaitFd | FdIo> =>
@@ -127,8 +133,6 @@ const count = (option: string, value: number, least: number, most = Number.MAX_S
         })
       )
 
-const shape = (connection: LiveConnection): PgConnectionShape => connection
-
 const isInTransaction = (status: TransactionStatus): boolean => status === "in transaction" || status === "failed"
 
 class LivePool implements PgPoolShape {
@@ -137,14 +141,18 @@ class LivePool implements PgPoolShape {
   readonly #resets: boolean
   readonly #lifetime: number
   readonly #clock: Clock.Clock
-  readonly #since = new WeakMap<PgConnectionShape, number>()
+  /** When each connection was made, in milliseconds. */
+  readonly #since: WeakMap<PgConnectionShape, number>
+  readonly #handedOut = new WeakSet<PgConnectionShape>()
 
   constructor(
     pool: Pool.Pool<PgConnectionShape, PgError>,
     concurrency: number,
     options: PgPoolOptions,
+    since: WeakMap<PgConnectionShape, number>,
     clock: Clock.Clock
   ) {
+    this.#since = since
     this.#pool = pool
     this.#shared = concurrency > 1
     this.#resets = options.resetOnReturn ?? false
@@ -198,9 +206,11 @@ class LivePool implements PgPoolShape {
     // Somebody has begun a transaction without reserving the connection, and left it. When it is shared nobody can tell.
     if (!this.#shared && isInTransaction(connection.transaction)) return false
     if (this.#lifetime === Infinity) return true
-    const now = this.#clock.currentTimeMillisUnsafe()
-    const since = this.#since.get(connection)
-    if (since === undefined) this.#since.set(connection, now)
-    return since === undefined || now - since < this.#lifetime
+    // Each is handed out once at least: a lifetime that is shorter than connecting would give nobody any.
+    if (!this.#handedOut.has(connection)) {
+      this.#handedOut.add(connection)
+      return true
+    }
+    return this.#clock.currentTimeMillisUnsafe() - (this.#since.get(connection) ?? 0) < this.#lifetime
   }
 }

@@ -18,7 +18,7 @@ import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Driver, QueryRequest, RowShape } from "./Driver.ts"
 import { Abandoned } from "./Abandoned.ts"
 import { Call, type Question } from "./Call.ts"
-import { Asked } from "./exchanges.ts"
+import { Asked, type Pieces } from "./exchanges.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import type { Holder } from "./Requests.ts"
 import type { Statements } from "./Statements.ts"
@@ -42,6 +42,8 @@ export class Session {
   /** The requests on their way that nobody waits for. */
   readonly #abandoned: Abandoned
   #turns = 0
+  /** What was last asked for to be taken piece by piece. */
+  #streaming: { readonly holder: Holder; readonly hurry: () => void } | undefined
   /** A cancel request may still meet what comes next: the connection is not to be used again by somebody else. */
   retired = false
 
@@ -149,8 +151,18 @@ export class Session {
   }
 
   submit(asked: Asked, holder: Holder | undefined): void {
+    if (this.#streaming !== undefined && this.#streaming.holder === holder) this.#streaming.hurry()
     asked.turn = ++this.#turns
     this.pipeline.submit(asked, holder, schedule)
+  }
+
+  /**
+   * Submits what is taken piece by piece. When its holder asks for something else before the end, which is answered behind
+   * it, the rest is read into memory: it may be for each piece that the holder asks, and nobody would ever go on.
+   */
+  submitPieces(asked: Pieces<unknown>, holder: Holder): void {
+    this.submit(asked, holder)
+    this.#streaming = { holder, hurry: () => asked.queue.hurry() }
   }
 
   /** Ends an exchange that nobody waits for any more. */

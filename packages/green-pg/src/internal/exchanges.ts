@@ -128,7 +128,7 @@ export interface Pieces<A> extends Asked {
 /** Pieces that wait to be taken. */
 export class PieceQueue<A> {
   readonly #asked: Asked
-  readonly #ahead: number
+  #ahead: number
   #pieces: Array<A> = []
   /** Called once, when there is a piece or the end. */
   whenThere: () => void = nothing
@@ -145,6 +145,12 @@ export class PieceQueue<A> {
     this.#pieces = []
     this.#asked.paused = false
     return pieces
+  }
+
+  /** Takes all that is still to come, however much it is. */
+  hurry(): void {
+    this.#ahead = Infinity
+    this.#asked.paused = false
   }
 
   put(piece: A): void {

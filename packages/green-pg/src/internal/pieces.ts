@@ -62,7 +62,7 @@ const run = <A>(
         catch: (thrown) => inputError("stream", thrown)
       })
       yield* Effect.acquireRelease(
-        Effect.sync(() => session.submit(asked, holding)),
+        Effect.sync(() => session.submitPieces(asked, holding)),
         () => session.interrupt(asked)
       )
       return Stream.fromPull(Effect.succeed(pull(session, asked)))

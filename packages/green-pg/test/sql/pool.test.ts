@@ -1,60 +1,18 @@
 /** The pool: how many connections there are, which are handed out, and in which state. */
 import { assert, describe, layer } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/testing/TestClock"
 import { WaitFd } from "green-core"
-import type { PgConnectionShape, PgError, PgPoolShape } from "green-pg"
-import { readdirSync } from "node:fs"
+import type { PgConnectionShape, PgError } from "green-pg"
 import { terminate } from "../support/postgres.ts"
-import { Database, drivers, environment, makePool } from "./support/client.ts"
-
-const openDescriptors = () => readdirSync("/proc/self/fd").length
-
-const pid = (pool: PgPoolShape) => pool.use(({ processId }) => Effect.succeed(processId))
-
-const sleep = (connection: PgConnectionShape, seconds: number) =>
-  Effect.as(connection.query("SELECT pg_sleep($1)", [seconds]), connection.processId)
-
-/** Borrows so many times at once, and gives back when all are there. */
-const borrowAtOnce = (pool: PgPoolShape, times: number) =>
-  Effect.gen(function* () {
-    const all = yield* Deferred.make<void>()
-    let there = 0
-    return yield* Effect.forEach(
-      Array.from({ length: times }, (_, index) => index),
-      () =>
-        pool.use(({ processId }) =>
-          Effect.as(
-            Effect.suspend(() => (++there === times ? Deferred.succeed(all, undefined) : Deferred.await(all))),
-            processId
-          )
-        ),
-      { concurrency: "unbounded" }
-    )
-  })
-
-/** Waits for the server, which takes a moment to end a session. */
-const untilSessions = (count: number) =>
-  Effect.gen(function* () {
-    const { sessions } = yield* Database
-    while ((yield* sessions).length !== count) yield* Effect.yieldNow
-  })
-
-const untilWaiting = (pool: PgPoolShape, count: number) =>
-  Effect.gen(function* () {
-    while ((yield* pool.stats).pending !== count) yield* Effect.yieldNow
-  })
-
-const suite = Database.layer.pipe(Layer.provideMerge(environment))
+import { Database, drivers, makePool } from "./support/client.ts"
+import { openDescriptors, pid, sleep, borrowAtOnce, untilSessions, untilWaiting, suite } from "./support/pool.ts"
 
 describe.each(drivers)("a pool (%s)", (driver) => {
-  layer(suite)((it) => {
+  layer(suite, { excludeTestServices: true })((it) => {
     it.effect("connects when something is asked for, and opens no more connections than it may", () =>
       Effect.gen(function* () {
         const pool = yield* makePool({ driver, maxConnections: 3 })
@@ -77,49 +35,6 @@ describe.each(drivers)("a pool (%s)", (driver) => {
         const pool = yield* makePool({ driver })
         const pids = yield* Effect.forEach([1, 2, 3], () => pid(pool))
         assert.strictEqual(new Set(pids).size, 1)
-      })
-    )
-
-    it.effect("keeps minConnections open from the start", () =>
-      Effect.gen(function* () {
-        const pool = yield* makePool({ driver, minConnections: 2, maxConnections: 4, idleTimeout: "1 second" })
-        yield* untilSessions(2)
-        yield* borrowAtOnce(pool, 4)
-        yield* TestClock.adjust("1 minute")
-        yield* untilSessions(2)
-      })
-    )
-
-    it.effect("closes a connection that nobody has used for the idle time", () =>
-      Effect.gen(function* () {
-        const pool = yield* makePool({ driver, idleTimeout: "10 seconds" })
-        yield* borrowAtOnce(pool, 3)
-        assert.strictEqual((yield* pool.stats).idle, 3)
-        yield* TestClock.adjust("9 seconds")
-        assert.strictEqual((yield* pool.stats).idle, 3)
-        yield* TestClock.adjust("11 seconds")
-        assert.strictEqual((yield* pool.stats).idle, 0)
-        yield* untilSessions(0)
-        assert.isAbove(yield* pid(pool), 0)
-      })
-    )
-
-    it.effect("replaces a connection that has reached its time, when it is asked for the next time", () =>
-      Effect.gen(function* () {
-        const pool = yield* makePool({ driver, connectionTTL: "1 hour", idleTimeout: "1 day" })
-        const first = yield* pid(pool)
-        yield* TestClock.adjust("59 minutes")
-        assert.strictEqual(yield* pid(pool), first)
-        yield* TestClock.adjust("1 minute")
-        assert.notStrictEqual(yield* pid(pool), first)
-      })
-    )
-
-    it.effect("with a time of zero uses each connection once", () =>
-      Effect.gen(function* () {
-        const pool = yield* makePool({ driver, connectionTTL: 0, maxConnections: 1 })
-        const pids = [yield* pid(pool), yield* pid(pool), yield* pid(pool)]
-        assert.strictEqual(new Set(pids).size, 3)
       })
     )
 
