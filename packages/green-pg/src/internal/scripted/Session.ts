@@ -12,7 +12,7 @@ import type { ServerMessage } from "../../PgError.ts"
 import type * as PgTypes from "../../PgTypes.ts"
 import type { Script, ScriptedAnswer } from "../../testing/ScriptedLibpq.ts"
 import { columnsOf, serverMessage, tagOf } from "./answers.ts"
-import { control, endsFailure, listening, notifying, part, type Transaction } from "./defaults.ts"
+import { control, endsFailure, firstWord, listening, notifying, part, type Transaction } from "./defaults.ts"
 import { type BoundValue, type ClientMessage, type Column, plain, ServerMessages } from "./messages.ts"
 
 interface Prepared {
@@ -122,6 +122,9 @@ export class Session {
     return Effect.suspend(() => {
       switch (message._tag) {
         case "Parse":
+          if (message.name !== "" && this.#statements.has(message.name)) {
+            return Effect.fail(refused("42P05", `prepared statement "${message.name}" already exists`))
+          }
           this.#statements.set(message.name, { sql: message.sql, types: message.types, columns: undefined })
           this.#out.message("1")
           return Effect.void
@@ -216,6 +219,10 @@ export class Session {
       this.#flush()
       return Effect.tap(answered, (answer) => {
         this.#transaction = control(sql, this.#transaction)?.transaction ?? this.#transaction
+        if (firstWord(sql) === "DISCARD") {
+          this.#statements.clear()
+          this.#channels.clear()
+        }
         for (const notice of answer.notices ?? []) this.#out.report("N", serverMessage(notice, "NOTICE", "00000"))
         return Effect.void
       })

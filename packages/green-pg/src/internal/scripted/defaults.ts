@@ -44,7 +44,7 @@ export const control = (sql: string, now: Transaction): Known | undefined => {
 
 /** `LISTEN` or `UNLISTEN`, and the channel; `*` for all. */
 export const listening = (sql: string): readonly [word: "LISTEN" | "UNLISTEN", channel: string] | undefined => {
-  const found = /^\s*(listen|unlisten)\s+(?:"((?:[^"]|"")+)"|(\w+|\*))\s*$/i.exec(sql)
+  const found = /^\s*(listen|unlisten)\s+(?:"((?:[^"]|"")+)"|(\w+|\*))\s*;?\s*$/i.exec(sql)
   if (found === null) return undefined
   const channel = found[2]?.replaceAll('""', '"') ?? found[3]?.toLowerCase() ?? ""
   return [found[1]?.toLowerCase() === "listen" ? "LISTEN" : "UNLISTEN", channel]
@@ -52,7 +52,7 @@ export const listening = (sql: string): readonly [word: "LISTEN" | "UNLISTEN", c
 
 /** The channel and the payload of a NOTIFY. */
 export const notifying = (sql: string): readonly [channel: string, payload: string] | undefined => {
-  const found = /^\s*notify\s+(?:"((?:[^"]|"")+)"|(\w+))\s*(?:,\s*'((?:[^']|'')*)')?\s*$/i.exec(sql)
+  const found = /^\s*notify\s+(?:"((?:[^"]|"")+)"|(\w+))\s*(?:,\s*'((?:[^']|'')*)')?\s*;?\s*$/i.exec(sql)
   if (found === null) return undefined
   const channel = found[1]?.replaceAll('""', '"') ?? found[2]?.toLowerCase() ?? ""
   return [channel, found[3]?.replaceAll("''", "'") ?? ""]
