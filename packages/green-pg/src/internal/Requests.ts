@@ -9,6 +9,7 @@
 import type { PgError } from "../PgError.ts"
 import type { Driver, Exchange, Statement } from "./Driver.ts"
 import { asPgError } from "./failures.ts"
+import { Unowned } from "./Unowned.ts"
 
 /** Who holds the connection, or wants to. */
 export interface Holder {
@@ -190,24 +191,6 @@ const sync: Exchange["request"] = {
   chunk: 0,
   shares: false,
   sync: true
-}
-
-/** A request whose answer is for nobody. */
-class Unowned implements Exchange {
-  readonly request: Exchange["request"]
-  readonly paused = false
-  readonly onEnd: () => void
-
-  constructor(request: Exchange["request"], onEnd: () => void) {
-    this.request = request
-    this.onEnd = onEnd
-  }
-
-  onRows(): void {}
-  onCopy(): void {}
-  onCopyData(): void {}
-  onComplete(): void {}
-  onError(): void {}
 }
 
 const remove = <A>(queue: Array<A>, item: A): boolean => {

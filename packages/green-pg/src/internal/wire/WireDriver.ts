@@ -16,6 +16,7 @@ import { Answers } from "./Answers.ts"
 import { lost, messageOf } from "../failures.ts"
 import { Inbound } from "./Inbound.ts"
 import { Outbound } from "./Outbound.ts"
+import { Unowned } from "../Unowned.ts"
 import { Pending } from "./Pending.ts"
 
 /** How often it reads at a time what the server says by itself, so that others get their turn. */
@@ -251,16 +252,7 @@ export class WireDriver implements Driver {
 const closed = (): PgError =>
   new PgError({ operation: "receive", reason: { _tag: "Closed", problem: "the connection was closed" } })
 
-const nobody: Exchange = {
-  request: { _tag: "Script", sql: "" },
-  paused: false,
-  onRows: () => {},
-  onCopy: () => {},
-  onCopyData: () => {},
-  onComplete: () => {},
-  onError: () => {},
-  onEnd: () => {}
-}
+const nobody = new Unowned({ _tag: "Script", sql: "" })
 
 const later: ReadonlySet<number> = new Set([
   constants.errno.EAGAIN,

@@ -7,7 +7,8 @@ import * as Protocol from "green-core/Protocol"
 import type { Handle, LibpqFunctions } from "../../Libpq.ts"
 import { PgError, type PgErrorReason } from "../../PgError.ts"
 import type { PgTypes } from "../../PgTypes.ts"
-import type { Driver, DriverEvents, Exchange } from "../Driver.ts"
+import type { Driver, DriverEvents } from "../Driver.ts"
+import { Unowned } from "../Unowned.ts"
 import { notTakenOver } from "../failures.ts"
 import { WireDriver, type WireLibpq } from "./WireDriver.ts"
 
@@ -38,7 +39,7 @@ export function* takeOver(
   libpq.PQsetnonblocking(connection, 1)
   const driver = new WireDriver(libpq, connection, types, events)
   let answered = false
-  driver.sync(probe(() => (answered = true)))
+  driver.sync(new Unowned({ _tag: "Script", sql: "" }, () => (answered = true)))
   while (!answered) {
     yield Protocol.request(driver.socket, driver.flush() ? "read" : "readwrite")
     const lost = driver.receive()
@@ -73,17 +74,6 @@ const parseBuffered = (libpq: TakeOverLibpq, connection: Handle, events: DriverE
     events.onNotification(next)
   }
 }
-
-const probe = (onEnd: () => void): Exchange => ({
-  request: { _tag: "Script", sql: "" },
-  paused: false,
-  onRows: () => {},
-  onCopy: () => {},
-  onCopyData: () => {},
-  onComplete: () => {},
-  onError: () => {},
-  onEnd
-})
 
 const cut = (problem: string): PgError =>
   notTakenOver({ _tag: "ConnectionLost", problem: `libpq had read a part of a message (${problem}); connect again` })
