@@ -13,6 +13,7 @@ import {
   ends,
   isOpen,
   mySessions,
+  Named,
   open,
   optionsOf,
   test,
@@ -163,8 +164,10 @@ eachDriver((driver) => {
   test("while it listens: the queue gives what had come, and fails", () =>
     Effect.gen(function* () {
       const connection = yield* connect(driver)
-      const heard = yield* connection.listen("channel")
-      yield* administer("SELECT pg_notify('channel', 'first')")
+      // Others use the database, too.
+      const channel = yield* Named
+      const heard = yield* connection.listen(channel)
+      yield* administer("SELECT pg_notify($1, 'first')", [channel])
       const { payload } = yield* Queue.take(heard)
       assert.strictEqual(payload, "first")
       yield* terminate(connection.processId)

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { PgConnectionShape } from "green-pg"
+import { randomUUID } from "node:crypto"
 
 /** Everything in it is asserted, with values that show a byte that is wrong. */
 export const conversation = (connection: PgConnectionShape) =>
@@ -36,8 +37,10 @@ export const conversation = (connection: PgConnectionShape) =>
     assert.strictEqual(copied, 3)
     const out = yield* Stream.runCollect(connection.copyOut("COPY copied TO STDOUT"))
     assert.strictEqual(Buffer.concat(out).toString(), "first\nsecond\nthird\n")
-    const heard = yield* connection.listen("channel")
-    yield* connection.notify("channel", "hello")
+    // Others use the database, too.
+    const channel = randomUUID()
+    const heard = yield* connection.listen(channel)
+    yield* connection.notify(channel, "hello")
     const { payload } = yield* Queue.take(heard)
     assert.strictEqual(payload, "hello")
   }).pipe(Effect.scoped)
