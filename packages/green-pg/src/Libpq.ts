@@ -53,14 +53,6 @@ export const PGRES_COPY_OUT = 3
 /** @since 0.1.0 */
 export const PGRES_COPY_IN = 4
 /** @since 0.1.0 */
-export const PGRES_BAD_RESPONSE = 5
-/** @since 0.1.0 */
-export const PGRES_NONFATAL_ERROR = 6
-/** @since 0.1.0 */
-export const PGRES_FATAL_ERROR = 7
-/** @since 0.1.0 */
-export const PGRES_COPY_BOTH = 8
-/** @since 0.1.0 */
 export const PGRES_SINGLE_TUPLE = 9
 /** @since 0.1.0 */
 export const PGRES_PIPELINE_SYNC = 10
@@ -107,14 +99,10 @@ export interface LibpqFunctions {
   readonly PQsetErrorVerbosity: (connection: Handle, verbosity: number) => number
   readonly PQerrorMessage: (connection: Handle) => string
   readonly PQparameterStatus: (connection: Handle, name: string) => string | null
-  readonly PQserverVersion: (connection: Handle) => number
-  readonly PQprotocolVersion: (connection: Handle) => number
   readonly PQbackendPID: (connection: Handle) => number
   readonly PQtransactionStatus: (connection: Handle) => number
   /** Whether TLS is used. */
   readonly PQsslInUse: (connection: Handle) => number
-  /** The attribute of TLS (`protocol`, `cipher`, …). */
-  readonly PQsslAttribute: (connection: Handle, name: string) => string | null
   /** Whether GSSAPI encrypts; `undefined` when this libpq was built without it. */
   readonly PQgssEncInUse: ((connection: Handle) => number) | undefined
   readonly PQsetnonblocking: (connection: Handle, on: number) => number
@@ -155,7 +143,6 @@ export interface LibpqFunctions {
   readonly getCopyData: (connection: Handle) => Uint8Array | number
 
   readonly PQresultStatus: (result: Handle) => number
-  readonly PQresultErrorMessage: (result: Handle) => string
   /** `field` is the code of the field: the ASCII code of `"C"` for the SQLSTATE. */
   readonly PQresultErrorField: (result: Handle, field: number) => string | null
   readonly PQntuples: (result: Handle) => number
@@ -174,7 +161,6 @@ export interface LibpqFunctions {
   readonly PQgetlength: (result: Handle, row: number, column: number) => number
   readonly PQgetisnull: (result: Handle, row: number, column: number) => number
   readonly PQcmdStatus: (result: Handle) => string
-  readonly PQcmdTuples: (result: Handle) => string
   readonly PQclear: (result: Handle) => void
   /** Copies memory of the library, as a value that `PQgetvalue` names. The target is memory that does not move. */
   readonly copyMemory: (target: Uint8Array, source: number, length: number) => void

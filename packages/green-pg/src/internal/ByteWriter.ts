@@ -4,7 +4,7 @@
  * It is the sink that the codecs write to. The bytes are in memory that never moves until it grows, so that C can be
  * given their address.
  */
-import type { ValueSink } from "@effect/sql-pg/PgProtocol"
+import type { ValueSink } from "./types/sqlPg.ts"
 
 const encoder = new TextEncoder()
 

@@ -7,9 +7,8 @@
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { PgError } from "../PgError.ts"
-import type { Field } from "../PgTypes.ts"
 import type { Completion, QueryRequest, RowShape } from "./Driver.ts"
-import { Asked } from "./exchanges.ts"
+import { Query } from "./exchanges.ts"
 import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
@@ -24,13 +23,11 @@ export interface Question<A, B, E> {
   readonly onError: (error: PgError) => E
 }
 
-export class Call<A, B, E> extends Asked<QueryRequest> {
+export class Call<A, B, E> extends Query<A, QueryRequest> {
   readonly #session: Session
   readonly #question: Question<A, B, E>
   readonly #resume: (exit: Effect.Effect<B, E>) => void
   readonly #again: boolean
-  #rows: Array<A> = []
-  #completion: Completion = none
   /** The one that asks in its place. */
   #next: Call<A, B, E> | undefined
 
@@ -53,16 +50,6 @@ export class Call<A, B, E> extends Asked<QueryRequest> {
     return this.#next?.current ?? this
   }
 
-  override onRows(rows: Array<A>, _fields: ReadonlyArray<Field>): void {
-    if (this.abandoned) return
-    if (this.#rows.length === 0) this.#rows = rows
-    else for (const row of rows) this.#rows.push(row)
-  }
-
-  override onComplete(completion: Completion): void {
-    this.#completion = completion
-  }
-
   override onEnd(): void {
     if (this.ended) return
     if (this.abandoned) {
@@ -73,7 +60,7 @@ export class Call<A, B, E> extends Asked<QueryRequest> {
     const { error } = this
     const question = this.#question
     if (error === undefined) {
-      this.#resume(Exit.succeed(question.onResult(this.#rows, this.#completion)))
+      this.#resume(Exit.succeed(question.onResult(this.rows, this.completion)))
     } else if (error.reason._tag === "Aborted" && this.request.shares) {
       // Another one that it shared a transaction with has failed; it was not run.
       this.#next = this.#session.ask(question, this.#resume, this.#again)
@@ -84,5 +71,3 @@ export class Call<A, B, E> extends Asked<QueryRequest> {
     }
   }
 }
-
-const none: Completion = { command: "", rowCount: 0, fields: [] }

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { PgError } from "../PgError.ts"
 import type { Notification } from "./Driver.ts"
 import { Asked } from "./exchanges.ts"
-import { checkText, invalidInput } from "./input.ts"
+import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
@@ -106,6 +106,6 @@ const quoted = (channel: string): Effect.Effect<string, PgError> =>
         checkText("listen", "the channel", channel)
         return `"${channel.replaceAll('"', '""')}"`
       },
-      catch: () => invalidInput("listen", "the channel", "has a NUL in it")
+      catch: (thrown) => inputError("listen", thrown)
     })
   })

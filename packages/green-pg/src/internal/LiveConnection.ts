@@ -158,7 +158,7 @@ export class LiveConnection implements PgConnectionShape {
     onResult: (rows: Array<A>, completion: Completion) => B,
     onError: (error: PgError) => E
   ): Effect.Effect<B, E> {
-    const prepare = options?.prepare ?? this.#shared.prepare
+    const prepare = this.#prepares(options)
     return this.#session.query({ sql, values, shape, prepare, holder: this.#holder, onResult, onError })
   }
 

@@ -41,7 +41,7 @@ export class Statements {
     this.#closes = closes
   }
 
-  /** The statement to use, and the one that had to go for it. `undefined`: it is not kept. */
+  /** The statement to use; one more may be kept by now than is to be: `surplus`. `undefined`: it is not kept. */
   get(sql: string, parameters: ReadonlyArray<Parameter>): Statement | undefined {
     const variants = this.#bySql.get(sql)
     if (variants !== undefined) {

@@ -46,7 +46,7 @@ export const batch = (
     const ended = (): void => {
       const failed = asked.find((each) => each.error !== undefined)
       if (failed?.error === undefined) {
-        resume(Exit.succeed(asked.map(({ result }) => result)))
+        resume(Exit.succeed(asked.map(({ completion, rows }) => ({ ...completion, rows }))))
       } else if (again && session.mayAskAgain(failed.request, failed.error, holder)) {
         again = false
         ask()

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import { PgError } from "../PgError.ts"
 import { CopyIn } from "./exchanges.ts"
-import { checkText, invalidInput } from "./input.ts"
+import { checkText, inputError, invalidInput } from "./input.ts"
 import type { Holder } from "./Requests.ts"
 import type { Session } from "./Session.ts"
 
@@ -43,7 +43,7 @@ const begin = (session: Session, sql: string, holder: Holder): Effect.Effect<Cop
     try {
       checkText("copyIn", "the SQL text", sql)
     } catch (thrown) {
-      return thrown instanceof PgError ? Effect.fail(thrown) : Effect.die(thrown)
+      return Effect.fail(inputError("copyIn", thrown))
     }
     const asked = new CopyIn(sql, session.driver)
     const begun = Effect.callback<void>((resume) => {

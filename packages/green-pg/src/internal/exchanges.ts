@@ -57,26 +57,21 @@ export class Asked<R extends Request = Request> implements Exchange {
   }
 }
 
-const noFields: ReadonlyArray<Field> = []
+const nothingDone: Completion = { command: "", rowCount: 0, fields: [] }
 
 /** One statement, with all its rows. */
 export class Query<A, R extends Request = Request> extends Asked<R> {
-  #rows: Array<A> = []
-  #completion: Completion | undefined
-
-  get result(): PgResult<A> {
-    const { command = "", fields = noFields, rowCount = 0 } = this.#completion ?? {}
-    return { rows: this.#rows, fields, command, rowCount }
-  }
+  rows: Array<A> = []
+  completion: Completion = nothingDone
 
   override onRows(rows: Array<A>): void {
     if (this.abandoned) return
-    if (this.#rows.length === 0) this.#rows = rows
-    else for (const row of rows) this.#rows.push(row)
+    if (this.rows.length === 0) this.rows = rows
+    else for (const row of rows) this.rows.push(row)
   }
 
   override onComplete(completion: Completion): void {
-    this.#completion = completion
+    this.completion = completion
   }
 }
 

@@ -58,6 +58,6 @@ export const asPgError = (thrown: unknown): PgError => {
   }
   return new PgError({
     operation: "query",
-    reason: { _tag: "ConnectionLost", problem: thrown instanceof Error ? thrown.message : String(thrown) }
+    reason: { _tag: "ConnectionLost", problem: messageOf(thrown) }
   })
 }

@@ -23,6 +23,16 @@ const answer = (status: number, problem: () => string): WaitPoll.PollAnswer => {
   }
 }
 
+/** Polls until libpq is done. The first wait is for writing, as if it had been polled and had asked for that. */
+function* polled(poll: () => number, socket: () => number, problem: () => string): Protocol.Protocol<void> {
+  let first = true
+  yield* WaitPoll.protocol(() => {
+    if (!first) return answer(poll(), problem)
+    first = false
+    return "write"
+  }, socket)
+}
+
 const ordinary = 1
 /** With the SQLSTATE, which libpq tells in no other way while it connects. */
 const verbose = 2
@@ -36,15 +46,10 @@ export function* connect(libpq: LibpqFunctions, { keywords, values }: Attempt): 
     const problem = (): string => libpq.PQerrorMessage(connection).trim()
     libpq.PQsetErrorVerbosity(connection, verbose)
     if (libpq.PQstatus(connection) === Libpq.CONNECTION_BAD) throw new Error(problem())
-    // The first wait is for writing, before the first poll: "as if PQconnectPoll had last returned PGRES_POLLING_WRITING".
-    let first = true
-    yield* WaitPoll.protocol(
-      () => {
-        if (!first) return answer(libpq.PQconnectPoll(connection), problem)
-        first = false
-        return "write"
-      },
-      () => libpq.PQsocket(connection)
+    yield* polled(
+      () => libpq.PQconnectPoll(connection),
+      () => libpq.PQsocket(connection),
+      problem
     )
     libpq.PQsetErrorVerbosity(connection, ordinary)
     connected = true
@@ -60,14 +65,10 @@ export function* cancel(libpq: LibpqCancel, connection: Handle): Protocol.Protoc
   try {
     const problem = (): string => libpq.PQcancelErrorMessage(request).trim()
     if (libpq.PQcancelStart(request) !== 1) throw new Error(problem())
-    let first = true
-    yield* WaitPoll.protocol(
-      () => {
-        if (!first) return answer(libpq.PQcancelPoll(request), problem)
-        first = false
-        return "write"
-      },
-      () => libpq.PQcancelSocket(request)
+    yield* polled(
+      () => libpq.PQcancelPoll(request),
+      () => libpq.PQcancelSocket(request),
+      problem
     )
   } finally {
     libpq.PQcancelFinish(request)

@@ -81,12 +81,9 @@ const declare = (koffi: typeof Koffi, path: string): LibpqFunctions => {
     PQsetErrorVerbosity: library.func("int PQsetErrorVerbosity(uintptr_t connection, int verbosity)"),
     PQerrorMessage: library.func("str PQerrorMessage(uintptr_t connection)"),
     PQparameterStatus: library.func("str PQparameterStatus(uintptr_t connection, str name)"),
-    PQserverVersion: library.func("int PQserverVersion(uintptr_t connection)"),
-    PQprotocolVersion: library.func("int PQprotocolVersion(uintptr_t connection)"),
     PQbackendPID: library.func("int PQbackendPID(uintptr_t connection)"),
     PQtransactionStatus: library.func("int PQtransactionStatus(uintptr_t connection)"),
     PQsslInUse: library.func("int PQsslInUse(uintptr_t connection)"),
-    PQsslAttribute: library.func("str PQsslAttribute(uintptr_t connection, str name)"),
     PQgssEncInUse: soft("int PQgssEncInUse(uintptr_t connection)"),
     PQsetnonblocking: library.func("int PQsetnonblocking(uintptr_t connection, int on)"),
 
@@ -112,7 +109,6 @@ const declare = (koffi: typeof Koffi, path: string): LibpqFunctions => {
     getCopyData: copyData(library),
 
     PQresultStatus: library.func("int PQresultStatus(uintptr_t result)"),
-    PQresultErrorMessage: library.func("str PQresultErrorMessage(uintptr_t result)"),
     PQresultErrorField: library.func("str PQresultErrorField(uintptr_t result, int field)"),
     PQntuples: library.func("int PQntuples(uintptr_t result)"),
     PQnfields: library.func("int PQnfields(uintptr_t result)"),
@@ -127,7 +123,6 @@ const declare = (koffi: typeof Koffi, path: string): LibpqFunctions => {
     PQgetlength: library.func("int PQgetlength(uintptr_t result, int row, int column)"),
     PQgetisnull: library.func("int PQgetisnull(uintptr_t result, int row, int column)"),
     PQcmdStatus: library.func("str PQcmdStatus(uintptr_t result)"),
-    PQcmdTuples: library.func("str PQcmdTuples(uintptr_t result)"),
     PQclear: library.func("void PQclear(uintptr_t result)"),
     getText: library.func("PQgetvalue", "str", ["uintptr_t", "int", "int"]),
     copyMemory: copyMemory(koffi, library),

@@ -90,12 +90,9 @@ export const functions = (script: Script, options: ScriptedLibpqOptions, context
     PQsetErrorVerbosity: () => 1,
     PQerrorMessage: (handle) => held.get(handle)?.problem ?? "",
     PQparameterStatus: (_handle, name) => parameters[name] ?? null,
-    PQserverVersion: () => version,
-    PQprotocolVersion: () => 3,
     PQbackendPID: (handle) => connectionOf(handle)?.session.processId ?? 0,
     PQtransactionStatus: () => 0,
     PQsslInUse: () => 0,
-    PQsslAttribute: () => null,
     PQgssEncInUse: () => 0,
     PQsetnonblocking: () => 0,
     PQisBusy: () => 0,
@@ -169,7 +166,6 @@ const unscripted = {
   PQputCopyEnd: refuse,
   getCopyData: refuse,
   PQresultStatus: refuse,
-  PQresultErrorMessage: refuse,
   PQresultErrorField: refuse,
   PQntuples: refuse,
   PQnfields: refuse,
@@ -185,7 +181,6 @@ const unscripted = {
   PQgetlength: refuse,
   PQgetisnull: refuse,
   PQcmdStatus: refuse,
-  PQcmdTuples: refuse,
   PQclear: refuse,
   copyMemory: refuse
 }
