@@ -9,20 +9,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { PgConnection, type PgConnectionOptions, type PgError, PgPool, type PgPoolShape } from "green-pg"
 import { PostgresServer } from "green-pg/testing"
-import { createDatabase } from "../support/postgres.ts"
-import { type Fault, faults, make } from "./support/everyWait.ts"
-import {
-  type Driver,
-  eachDriver,
-  isOpen,
-  mySessions,
-  open,
-  openSsl,
-  optionsOf,
-  test,
-  until,
-  type World
-} from "./support/world.ts"
+import { createDatabase } from "../../support/postgres.ts"
+import { type Fault, faults, make } from "./everyWait.ts"
+import { type Driver, isOpen, mySessions, open, openSsl, optionsOf, test, until, type World } from "./world.ts"
 
 const size = 3
 
@@ -191,9 +180,10 @@ const connecting: Readonly<Record<string, Effect.Effect<PgConnectionOptions, nev
   }))
 }
 
-beforeAll(openSsl)
+/** The tests of one driver. There are many, so that each driver has a file of its own. */
+export const everyWait = (driver: Driver): void => {
+  beforeAll(openSsl)
 
-eachDriver((driver) => {
   describe.each(faults)("the k-th wait %s, for every k", (fault) => {
     for (const [name, operation] of Object.entries(operations)) {
       test(name, () => onPool(driver, fault, operation))
@@ -215,4 +205,4 @@ eachDriver((driver) => {
       })
     }
   })
-})
+}
