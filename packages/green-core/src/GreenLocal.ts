@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Greenlet } from "./Greenlet.ts"
-import { current } from "./internal/greenlet.ts"
+import { current } from "./GreenletIdentity.ts"
 
 /**
  * A value for each greenlet. Forks of a greenlet share its value; a new greenlet starts from `initial()`. The value is

@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { UnhandledLogLevel } from "effect/References"
 import type { Greenlet } from "./Greenlet.ts"
-import * as Identity from "./internal/greenlet.ts"
+import * as Identity from "./GreenletIdentity.ts"
 
 /**
  * The handle of a task. It is an Effect: `yield* task` joins it, with its value and its typed error; interrupting the

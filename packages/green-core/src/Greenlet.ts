@@ -10,7 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { AsyncResource } from "node:async_hooks"
-import * as Identity from "./internal/greenlet.ts"
+import * as Identity from "./GreenletIdentity.ts"
 
 /**
  * The identity of a greenlet.

@@ -15,31 +15,44 @@ export const Word = {
 export const wordCount = 2
 
 /** What the host sends. */
-export type ToWorker =
-  | readonly [
-      kind: typeof ToWorker.job,
-      job: number,
-      url: string,
-      name: string,
-      args: ReadonlyArray<unknown>,
-      context: JobContext | undefined
-    ]
-  | readonly [kind: typeof ToWorker.reply, request: number, outcome: Outcome, value: unknown, stack: string | undefined]
+export type ToWorker = StartJob | Reply
 export const ToWorker = { job: 0, reply: 1 } as const
 
+export type StartJob = readonly [
+  kind: typeof ToWorker.job,
+  job: number,
+  url: string,
+  name: string,
+  args: ReadonlyArray<unknown>,
+  context: JobContext | undefined
+]
+
 /** How an operation ended. */
-export type Outcome = (typeof Outcome)[keyof typeof Outcome]
+export type Reply =
+  | readonly [kind: typeof ToWorker.reply, request: number, outcome: typeof Outcome.success, value: unknown]
+  | readonly [
+      kind: typeof ToWorker.reply,
+      request: number,
+      outcome: typeof Outcome.failure,
+      /** The typed error, encoded. */
+      value: unknown,
+      /** The stack that it had on the host. */
+      stack: string | undefined
+    ]
+  | readonly [kind: typeof ToWorker.reply, request: number, outcome: typeof Outcome.defect, defect: Thrown]
+  | readonly [kind: typeof ToWorker.reply, request: number, outcome: typeof Outcome.interrupted]
+  | readonly [kind: typeof ToWorker.reply, request: number, outcome: typeof Outcome.end]
+  | readonly [kind: typeof ToWorker.reply, request: number, outcome: typeof Outcome.refused, refusal: Refusal]
 export const Outcome = {
   success: 0,
-  /** The typed error, encoded, with the stack that it had on the host. */
   failure: 1,
-  /** A defect of the handler, as a `Thrown`. */
+  /** The handler died. */
   defect: 2,
   /** The handler interrupted itself. */
   interrupted: 3,
-  /** The end of a stream. */
+  /** Of a stream: there is no more of it. */
   end: 4,
-  /** The host does not perform it, and says why, as a `Refusal`. */
+  /** The host did not perform it. */
   refused: 5
 } as const
 
@@ -60,7 +73,7 @@ export type ToHost =
   | readonly [kind: typeof ToHost.spanEvent, span: number, name: string, time: bigint, attributes: Attributes]
   | readonly [kind: typeof ToHost.spanAttribute, span: number, key: string, value: unknown]
   | readonly [kind: typeof ToHost.spanEnd, span: number, time: bigint, failure: Thrown | undefined]
-  | readonly [kind: typeof ToHost.done, job: number, ending: Ending, value: unknown]
+  | Done
 export const ToHost = {
   request: 0,
   pull: 1,
@@ -74,20 +87,32 @@ export const ToHost = {
 } as const
 
 /** How a job ended. */
-export type Ending = (typeof Ending)[keyof typeof Ending]
+export type Done =
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.success, result: unknown]
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.threw, thrown: Thrown]
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.notLoaded, thrown: Thrown]
+  | readonly [
+      kind: typeof ToHost.done,
+      job: number,
+      ending: typeof Ending.notExported,
+      /** The functions that the module does export. */
+      functions: ReadonlyArray<string>
+    ]
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.promise]
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.notCloneable, place: NotCloneableAt]
+  | readonly [kind: typeof ToHost.done, job: number, ending: typeof Ending.interrupted]
 export const Ending = {
   success: 0,
-  /** It threw a `Thrown`. */
-  thrown: 1,
-  /** The module could not be loaded: a `Thrown`. */
+  threw: 1,
+  /** Its module could not be loaded. */
   notLoaded: 2,
-  /** There is no such function: the names of those that there are. */
+  /** Its module exports no such function. */
   notExported: 3,
   /** It returned a promise. */
   promise: 4,
-  /** What it returned cannot be cloned: a `NotCloneableAt`. */
+  /** What it returned cannot be cloned. */
   notCloneable: 5,
-  /** It saw that it is interrupted. */
+  /** It had not begun when it was interrupted. */
   interrupted: 6
 } as const
 

@@ -1,1 +1,7 @@
-export {}
+/**
+ * Blocking synchronous code that performs typed operations: the worker's side, for the files of jobs.
+ *
+ * @since 0.1.0
+ */
+export * from "./perform.ts"
+export * from "./PerformError.ts"

@@ -1,0 +1,154 @@
+/**
+ * The operations that one job performs: runs their handlers, each in a fiber, and answers. They end with the job.
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Transferable } from "node:worker_threads"
+import { transferOf } from "../cloneable.ts"
+import { toThrown } from "../thrown.ts"
+import { Outcome, type Refusal, type Reply, ToWorker } from "../wire.ts"
+import type { Handler } from "./Handlers.ts"
+
+/** A request that is being answered. */
+interface Call {
+  fiber?: Fiber.Fiber<unknown, unknown>
+  /** Of a stream whose chunk has been taken: goes on to the next one. */
+  next?: () => void
+  isCancelled: boolean
+}
+
+export class Calls {
+  readonly #handlers: ReadonlyMap<string, Handler>
+  readonly #contextFor: (handler: Handler, span: number) => Context.Context<never>
+  readonly #send: (reply: Reply, transfer: Array<Transferable>) => void
+  readonly #calls = new Map<number, Call>()
+  #isOver = false
+  #ended: (() => void) | undefined
+
+  constructor(
+    handlers: ReadonlyMap<string, Handler>,
+    contextFor: (handler: Handler, span: number) => Context.Context<never>,
+    send: (reply: Reply, transfer: Array<Transferable>) => void
+  ) {
+    this.#handlers = handlers
+    this.#contextFor = contextFor
+    this.#send = send
+  }
+
+  /** Whether something is not answered. */
+  get isWaiting(): boolean {
+    return this.#calls.size > 0
+  }
+
+  request(request: number, operation: string, payload: unknown, span: number): void {
+    if (this.#isOver) return
+    const handler = this.#handlers.get(operation)
+    if (handler === undefined) {
+      this.#refuse(request, { _tag: "NotHandled" })
+      return
+    }
+    let decoded: unknown
+    try {
+      decoded = handler.decodePayload(payload)
+    } catch (error) {
+      this.#refuse(request, { _tag: "InvalidPayload", problem: messageOf(error) })
+      return
+    }
+    this.#perform(request, handler, decoded, span)
+  }
+
+  #perform(request: number, handler: Handler, payload: unknown, span: number): void {
+    const call: Call = { isCancelled: false }
+    this.#calls.set(request, call)
+    const scope = Scope.makeUnsafe()
+    const context = Context.add(this.#contextFor(handler, span), Scope.Scope, scope)
+    const hand = (values: ReadonlyArray<unknown>): Effect.Effect<void> =>
+      Effect.callback((resume) => {
+        call.next = () => resume(Effect.void)
+        this.#succeed(request, handler, values)
+      })
+    const performed = Effect.suspend(() => handler.perform(payload, request, hand))
+    call.fiber = Effect.runForkWith(context)(performed)
+    call.fiber.addObserver((exit) => {
+      const closing = Scope.closeUnsafe(scope, exit)
+      if (closing === undefined) this.#end(request, call, handler, exit)
+      else Effect.runForkWith(context)(closing).addObserver(() => this.#end(request, call, handler, exit))
+    })
+  }
+
+  /** The next chunk of a stream is asked for. */
+  pull(request: number): void {
+    this.#calls.get(request)?.next?.()
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(request: number): void {
+    const call = this.#calls.get(request)
+    if (call === undefined) return
+    call.isCancelled = true
+    call.fiber?.interruptUnsafe()
+  }
+
+  /** Interrupts what is not answered, and takes nothing more; calls `ended` when all of it has ended. */
+  end(ended: () => void): void {
+    this.#isOver = true
+    if (this.#calls.size === 0) {
+      ended()
+      return
+    }
+    this.#ended = ended
+    for (const request of [...this.#calls.keys()]) this.cancel(request)
+  }
+
+  #end(request: number, call: Call, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
+    this.#calls.delete(request)
+    if (!call.isCancelled) this.#answer(request, handler, exit)
+    if (this.#calls.size > 0) return
+    const ended = this.#ended
+    this.#ended = undefined
+    ended?.()
+  }
+
+  #answer(request: number, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isFailure(exit)) this.#fail(request, handler, exit.cause)
+    else if (handler.operation.isStream) this.#send([ToWorker.reply, request, Outcome.end], [])
+    else this.#succeed(request, handler, exit.value)
+  }
+
+  #succeed(request: number, handler: Handler, value: unknown): void {
+    try {
+      const encoded = handler.encodeSuccess(value)
+      this.#send([ToWorker.reply, request, Outcome.success, encoded], transferOf(encoded))
+    } catch (error) {
+      this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(error) })
+    }
+  }
+
+  #fail(request: number, handler: Handler, cause: Cause.Cause<unknown>): void {
+    const failure = cause.reasons.find((reason) => reason._tag === "Fail")
+    const death = cause.reasons.find((reason) => reason._tag === "Die")
+    if (failure !== undefined) this.#failTyped(request, handler, failure.error)
+    else if (death !== undefined) this.#send([ToWorker.reply, request, Outcome.defect, toThrown(death.defect)], [])
+    else this.#send([ToWorker.reply, request, Outcome.interrupted], [])
+  }
+
+  #failTyped(request: number, handler: Handler, error: unknown): void {
+    try {
+      const encoded = handler.encodeFailure(error)
+      const stack = error instanceof Error ? error.stack : undefined
+      this.#send([ToWorker.reply, request, Outcome.failure, encoded, stack], transferOf(encoded))
+    } catch (problem) {
+      this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(problem) })
+    }
+  }
+
+  #refuse(request: number, refusal: Refusal): void {
+    this.#send([ToWorker.reply, request, Outcome.refused, refusal], [])
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,159 @@
+/**
+ * One job on its thread, from its start to its end: how it ended, what it performs, and how it is interrupted.
+ *
+ * An interrupted job is told so first, and may end by itself within the grace; then its thread is ended, and with the
+ * thread only this job. One that does not end by the deadline is given up.
+ */
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import { JobError, type JobErrorReason } from "../../JobError.ts"
+import { fromThrown } from "../thrown.ts"
+import { type Done, Ending, type Thrown, ToHost } from "../wire.ts"
+import { Calls } from "./Calls.ts"
+import type { Handler } from "./Handlers.ts"
+import { Lineage } from "./Lineage.ts"
+import type { Slot } from "./Slots.ts"
+import type { Tenant, Thread } from "./Thread.ts"
+
+/** What is to be run. */
+export interface JobRequest {
+  readonly url: string
+  readonly name: string
+  readonly args: ReadonlyArray<unknown>
+  /** Gives the typed error that something thrown is, or `undefined` when it is none. */
+  readonly decodeError: (thrown: Thrown) => { readonly error: unknown } | undefined
+}
+
+/** The pool in which it runs. */
+export interface Home {
+  readonly handlers: ReadonlyMap<string, Handler>
+  /** How long an interrupted job may take to end by itself, in milliseconds. */
+  readonly grace: number
+  /** The job is over: its thread and its slot are free. */
+  readonly leave: (job: Job) => void
+}
+
+export class Job implements Tenant, Lineage {
+  readonly pool: Home
+  readonly thread: Thread
+  readonly slot: Slot
+  readonly depth: number
+  readonly outer: Lineage | undefined
+  readonly #request: JobRequest
+  readonly #calls: Calls
+  readonly #onEnd: Array<(exit: Exit.Exit<unknown, unknown>) => void>
+  #interruption: Exit.Exit<never, JobError> | undefined
+  #isOver = false
+  #killing: NodeJS.Timeout | undefined
+
+  constructor(
+    pool: Home,
+    thread: Thread,
+    slot: Slot,
+    request: JobRequest,
+    caller: Context.Context<never>,
+    resume: (exit: Exit.Exit<unknown, unknown>) => void
+  ) {
+    this.pool = pool
+    this.thread = thread
+    this.slot = slot
+    this.outer = Context.get(caller, Lineage)
+    this.depth = (this.outer?.depth ?? 0) + 1
+    this.#request = request
+    this.#onEnd = [resume]
+    this.#calls = new Calls(
+      pool.handlers,
+      (handler) => this.#contextFor(caller, handler),
+      (reply, transfer) => thread.answer(reply, transfer)
+    )
+  }
+
+  get name(): string {
+    return this.#request.name
+  }
+
+  get isWaiting(): boolean {
+    return this.#calls.isWaiting
+  }
+
+  heard(message: ToHost): void {
+    switch (message[0]) {
+      case ToHost.request:
+        this.#calls.request(message[1], message[2], message[3], message[4])
+        break
+      case ToHost.pull:
+        this.#calls.pull(message[1])
+        break
+      case ToHost.cancel:
+        this.#calls.cancel(message[1])
+        break
+      case ToHost.done:
+        this.thread.free()
+        this.#over(this.#interruption ?? this.#exitOf(message))
+        break
+    }
+  }
+
+  lost(reason: JobErrorReason): void {
+    const told = reason._tag === "CannotKill" ? undefined : this.#interruption
+    this.#over(told ?? this.#fail(reason))
+  }
+
+  /** Ends it, with `exit` as its exit unless its thread does not end. `ended` is called after that. */
+  interrupt(exit: Exit.Exit<never, JobError>, ended: (exit: Exit.Exit<unknown, unknown>) => void): void {
+    this.#onEnd.push(ended)
+    if (this.#isOver || this.#interruption !== undefined) return
+    this.#interruption = exit
+    this.thread.interrupt()
+    this.#calls.end(nothing)
+    this.#killing = setTimeout(() => void this.thread.end(), this.pool.grace)
+  }
+
+  #over(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#killing)
+    this.pool.leave(this)
+    this.#calls.end(() => {
+      for (const each of this.#onEnd) each(exit)
+    })
+  }
+
+  #exitOf(done: Done): Exit.Exit<unknown, unknown> {
+    switch (done[2]) {
+      case Ending.success:
+        return Exit.succeed(done[3])
+      case Ending.threw: {
+        const typed = this.#request.decodeError(done[3])
+        return typed === undefined
+          ? this.#fail({ _tag: "Threw", cause: fromThrown(done[3], this.#place) })
+          : Exit.fail(typed.error)
+      }
+      case Ending.notLoaded:
+        return this.#fail({ _tag: "NotLoaded", cause: fromThrown(done[3], this.#place) })
+      case Ending.notExported:
+        return this.#fail({ _tag: "NotExported", functions: done[3] })
+      case Ending.promise:
+        return this.#fail({ _tag: "NotSynchronous" })
+      case Ending.notCloneable:
+        return this.#fail({ _tag: "NotCloneable", part: "result", ...done[3] })
+      case Ending.interrupted:
+        return Exit.interrupt()
+    }
+  }
+
+  #fail(reason: JobErrorReason): Exit.Exit<never, JobError> {
+    return Exit.fail(new JobError({ job: this.#request.name, reason }))
+  }
+
+  /** The line below the stack of what it threw. */
+  get #place(): string {
+    return `${this.#request.name} (a job in a worker thread)`
+  }
+
+  #contextFor(caller: Context.Context<never>, handler: Handler): Context.Context<never> {
+    return Context.add(Context.merge(caller, handler.context), Lineage, this)
+  }
+}
+
+const nothing = (): void => {}

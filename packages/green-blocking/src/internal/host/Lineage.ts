@@ -1,0 +1,29 @@
+/**
+ * For which job the handler of an operation runs, and for which job that one was called, and so on: what a nested call
+ * needs to know of the threads that wait for it.
+ */
+import * as Context from "effect/Context"
+import type { Slot } from "./Slots.ts"
+
+export interface Lineage {
+  /** Whose slot it is. */
+  readonly pool: object
+  readonly slot: Slot
+  /** How many jobs are above it, itself included. */
+  readonly depth: number
+  readonly outer: Lineage | undefined
+  /** Whether its thread is blocked at this moment. */
+  readonly isWaiting: boolean
+}
+
+export const Lineage = Context.Reference<Lineage | undefined>("green-blocking/Lineage", {
+  defaultValue: () => undefined
+})
+
+/** The slot of the innermost job of this pool that waits. */
+export const lenderIn = (pool: object, lineage: Lineage | undefined): Slot | undefined => {
+  for (let each = lineage; each !== undefined; each = each.outer) {
+    if (each.pool === pool) return each.isWaiting ? each.slot : undefined
+  }
+  return undefined
+}

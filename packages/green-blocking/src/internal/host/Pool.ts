@@ -1,0 +1,232 @@
+/**
+ * The threads of a pool: who is given which, when one is started, and when it is ended.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { JobError, type JobErrorReason } from "../../JobError.ts"
+import { inspect, problemOf } from "../cloneable.ts"
+import type { Handler } from "./Handlers.ts"
+import { type Home, Job, type JobRequest } from "./Job.ts"
+import { Lineage, lenderIn } from "./Lineage.ts"
+import { type Slot, Slots } from "./Slots.ts"
+import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
+
+/** All times in milliseconds. */
+export interface PoolOptions {
+  readonly size: number
+  readonly minSize: number
+  readonly idleTimeout: number
+  readonly maxJobs: number
+  readonly maxDepth: number
+  readonly grace: number
+  readonly killDeadline: number
+  readonly thread: ThreadOptions
+}
+
+type Resume = (exit: Exit.Exit<unknown, unknown>) => void
+
+export class Pool implements Home, Owner {
+  readonly handlers: ReadonlyMap<string, Handler>
+  readonly grace: number
+  readonly killDeadline: number
+  readonly #options: PoolOptions
+  readonly #slots: Slots
+  /** All that can be given jobs. */
+  readonly #threads = new Set<Thread>()
+  /** The last one that was used is the first to be used again: it is the warmest. */
+  readonly #idle: Array<Thread> = []
+  readonly #timers = new Map<Thread, NodeJS.Timeout>()
+  /** Those that did not end when they were to. */
+  readonly #stuck = new Set<Thread>()
+  /** Those that end. */
+  readonly #ending = new Set<Promise<unknown>>()
+  readonly #jobs = new Set<Job>()
+  /** How those that wait for a slot are told that there will be none. */
+  readonly #waiting = new Set<() => void>()
+  #started = 0
+  #isClosed = false
+
+  constructor(handlers: ReadonlyMap<string, Handler>, options: PoolOptions) {
+    this.handlers = handlers
+    this.grace = options.grace
+    this.killDeadline = options.killDeadline
+    this.#options = options
+    this.#slots = new Slots(options.size)
+    this.#warm()
+  }
+
+  get statistics() {
+    return {
+      size: this.#options.size,
+      threads: this.#threads.size,
+      idle: this.#idle.length,
+      running: this.#jobs.size,
+      queued: this.#slots.queued,
+      stuck: this.#stuck.size,
+      started: this.#started
+    }
+  }
+
+  /** Runs a job. Interruption takes it out of the queue, or ends it and waits until it has ended. */
+  run(request: JobRequest): Effect.Effect<unknown, unknown> {
+    return Effect.withFiber((fiber) => {
+      const caller = fiber.context
+      const lineage = Context.get(caller, Lineage)
+      const depth = (lineage?.depth ?? 0) + 1
+      if (depth > this.#options.maxDepth) return fail(request, { _tag: "NestedTooDeep", depth })
+      return Effect.callback((resume) => this.#enqueue(request, caller, lineage, resume))
+    })
+  }
+
+  #enqueue(
+    request: JobRequest,
+    caller: Context.Context<never>,
+    lineage: Lineage | undefined,
+    resume: Resume
+  ): Effect.Effect<void> | undefined {
+    if (this.#isClosed) {
+      resume(fail(request, { _tag: "Closed" }))
+      return
+    }
+    let job: Job | undefined
+    const close = (): void => {
+      withdraw()
+      resume(fail(request, { _tag: "Closed" }))
+    }
+    this.#waiting.add(close)
+    const withdraw = this.#slots.acquire(lenderIn(this, lineage), (slot) => {
+      this.#waiting.delete(close)
+      job = this.#start(slot, request, caller, resume)
+    })
+    return Effect.suspend(() => {
+      if (job !== undefined) return interrupt(job, Exit.interrupt())
+      this.#waiting.delete(close)
+      withdraw()
+      return Effect.void
+    })
+  }
+
+  #start(slot: Slot, request: JobRequest, caller: Context.Context<never>, resume: Resume): Job | undefined {
+    const refuse = (reason: JobErrorReason): undefined => {
+      this.#slots.release(slot)
+      resume(fail(request, reason))
+    }
+    const { problem, transfer } = inspect(request.args)
+    if (problem !== undefined) return refuse({ _tag: "NotCloneable", part: "arguments", ...problem })
+    let thread: Thread
+    try {
+      thread = this.#lease()
+    } catch (cause) {
+      return refuse({ _tag: "NotStarted", cause })
+    }
+    const job = new Job(this, thread, slot, request, caller, resume)
+    try {
+      thread.start(job, request.url, request.name, request.args, undefined, transfer)
+    } catch (error) {
+      this.#return(thread)
+      return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(request.args, error) })
+    }
+    this.#jobs.add(job)
+    return job
+  }
+
+  leave(job: Job): void {
+    this.#jobs.delete(job)
+    // Before the slot, which may go to somebody who takes the thread at once.
+    this.#return(job.thread)
+    this.#slots.release(job.slot)
+  }
+
+  gone(thread: Thread): void {
+    this.#stuck.delete(thread)
+    this.#forget(thread)
+    if (thread.jobs > 0) this.#warm()
+  }
+
+  stuck(thread: Thread): void {
+    this.#stuck.add(thread)
+    this.#forget(thread)
+    this.#warm()
+  }
+
+  /** Takes no more jobs, interrupts those that there are, and ends all threads. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isClosed = true
+      for (const close of [...this.#waiting]) close()
+      const jobs = [...this.#jobs].map((job) => Effect.exit(interrupt(job, fail(job, { _tag: "Closed" }))))
+      const threads = Effect.promise(() => {
+        for (const thread of this.#threads) this.#retire(thread)
+        return Promise.all(this.#ending)
+      })
+      return Effect.andThen(Effect.all(jobs, { concurrency: "unbounded" }), threads)
+    })
+  }
+
+  #lease(): Thread {
+    const thread = this.#idle.pop()
+    if (thread === undefined) return this.#new()
+    clearTimeout(this.#timers.get(thread))
+    this.#timers.delete(thread)
+    return thread
+  }
+
+  #new(): Thread {
+    const thread = new Thread(this.#options.thread, this)
+    this.#threads.add(thread)
+    this.#started++
+    return thread
+  }
+
+  /** It has ended its job. */
+  #return(thread: Thread): void {
+    if (thread.isLost) return
+    const { idleTimeout, maxJobs, size } = this.#options
+    if (this.#isClosed || thread.jobs >= maxJobs || this.#threads.size > size) {
+      this.#retire(thread)
+      return
+    }
+    this.#idle.push(thread)
+    if (idleTimeout === Infinity) return
+    const timer = setTimeout(() => {
+      if (this.#threads.size > this.#options.minSize) this.#retire(thread)
+    }, idleTimeout)
+    timer.unref()
+    this.#timers.set(thread, timer)
+  }
+
+  #retire(thread: Thread): void {
+    this.#forget(thread)
+    const ending: Promise<unknown> = thread.end().then(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
+    this.#warm()
+  }
+
+  #forget(thread: Thread): void {
+    this.#threads.delete(thread)
+    clearTimeout(this.#timers.get(thread))
+    this.#timers.delete(thread)
+    const place = this.#idle.indexOf(thread)
+    if (place >= 0) this.#idle.splice(place, 1)
+  }
+
+  /** There are always so many. */
+  #warm(): void {
+    while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.#new())
+  }
+}
+
+const fail = ({ name }: { readonly name: string }, reason: JobErrorReason): Exit.Exit<never, JobError> =>
+  Exit.fail(new JobError({ job: name, reason }))
+
+/** Ends the job. A thread that does not end is told as a defect, for an interruption has no error. */
+const interrupt = (job: Job, as: Exit.Exit<never, JobError>): Effect.Effect<void> =>
+  Effect.callback((resume) =>
+    job.interrupt(as, (exit) => {
+      const failure = Exit.isFailure(exit) ? exit.cause.reasons.find((each) => each._tag === "Fail") : undefined
+      resume(isCannotKill(failure?.error) ? Effect.die(failure?.error) : Effect.void)
+    })
+  )
+
+const isCannotKill = (error: unknown): boolean => error instanceof JobError && error.reason._tag === "CannotKill"

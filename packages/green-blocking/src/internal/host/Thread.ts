@@ -1,0 +1,182 @@
+/**
+ * One worker thread: is given a job, hears what the job says, is interrupted, and is ended. It knows no queue and no
+ * operation.
+ */
+import { type ResourceLimits, MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
+import type { Transferable } from "node:worker_threads"
+import type { JobErrorReason } from "../../JobError.ts"
+import { type JobContext, ToHost, ToWorker, Word, wordCount } from "../wire.ts"
+import { type Start, entry } from "../worker/start.ts"
+
+/** How threads are started. What is `undefined` is as in `new Worker`. */
+export interface ThreadOptions {
+  readonly name: string
+  readonly env: Readonly<Record<string, string | undefined>> | undefined
+  readonly execArgv: ReadonlyArray<string> | undefined
+  readonly resourceLimits: ResourceLimits | undefined
+}
+
+/** Who has the thread, and is told what happens in it. */
+export interface Tenant {
+  readonly heard: (message: ToHost) => void
+  /** The thread is gone or given up, and nothing more is heard of it. */
+  readonly lost: (reason: JobErrorReason) => void
+}
+
+/** Who has started it. */
+export interface Owner {
+  /** How long it has to end, in milliseconds. */
+  readonly killDeadline: number
+  readonly gone: (thread: Thread) => void
+  /** It does not end, and is given up. It may be gone some day. */
+  readonly stuck: (thread: Thread) => void
+}
+
+export class Thread {
+  readonly #owner: Owner
+  readonly #worker: Worker
+  readonly #port: MessagePort
+  readonly #words = new Int32Array(new SharedArrayBuffer(wordCount * Int32Array.BYTES_PER_ELEMENT))
+  readonly #exited: Promise<true>
+  #ending: Promise<void> | undefined
+  #tenant: Tenant | undefined
+  #failure: { readonly error: unknown } | undefined
+  /** How many jobs it has been given. */
+  jobs = 0
+  /** It is not there any more, or does not end. */
+  isLost = false
+
+  /** Throws what `new Worker` throws. */
+  constructor(options: ThreadOptions, owner: Owner) {
+    this.#owner = owner
+    const { port1, port2 } = new MessageChannel()
+    const start: Start = { port: port2, words: this.#words }
+    try {
+      this.#worker = new Worker(entry, {
+        workerData: start,
+        transferList: [port2],
+        name: options.name,
+        ...(options.env === undefined ? {} : { env: { ...options.env } }),
+        ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+        ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
+      })
+    } catch (error) {
+      port1.close()
+      throw error
+    }
+    this.#port = port1
+    this.#port.on("message", (message: ToHost) => this.#tenant?.heard(message))
+    // The job would wait for ever for the answer to what could not be read.
+    this.#port.on("messageerror", (error) => this.#fail(error))
+    this.#worker.on("error", (error) => this.#fail(error))
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", (code) => {
+        this.#gone(code)
+        resolve(true)
+      })
+    })
+    this.#keepAlive(false)
+  }
+
+  /** Gives it a job, which is then the only one. Throws what `postMessage` throws. */
+  start(
+    tenant: Tenant,
+    url: string,
+    name: string,
+    args: ReadonlyArray<unknown>,
+    context: JobContext | undefined,
+    transfer: Array<Transferable>
+  ): void {
+    const job = this.jobs + 1
+    this.#port.postMessage([ToWorker.job, job, url, name, args, context] satisfies ToWorker, transfer)
+    this.jobs = job
+    this.#tenant = tenant
+    this.#keepAlive(true)
+  }
+
+  /** The job has ended: the thread is free, and keeps no process alive. */
+  free(): void {
+    this.#tenant = undefined
+    this.#keepAlive(false)
+  }
+
+  /** Wakes the job with an answer. Throws what `postMessage` throws. */
+  answer(message: ToWorker, transfer: Array<Transferable>): void {
+    this.#port.postMessage(message, transfer)
+    this.#wake()
+  }
+
+  /** Tells the job, for good, that it is interrupted. */
+  interrupt(): void {
+    Atomics.store(this.#words, Word.interrupted, this.jobs)
+    this.#wake()
+  }
+
+  /** Ends the thread, whatever it does. It is over when the thread is gone, or given up after the deadline. */
+  end(): Promise<void> {
+    return (this.#ending ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    void this.#worker.terminate()
+    const milliseconds = this.#owner.killDeadline
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, milliseconds, false)
+    })
+    const isGone = await Promise.race([this.#exited, late])
+    clearTimeout(timer)
+    if (isGone) return
+    this.isLost = true
+    this.#keepAlive(false)
+    this.#owner.stuck(this)
+    this.#loseTenant({ _tag: "CannotKill", milliseconds })
+  }
+
+  #wake(): void {
+    Atomics.add(this.#words, Word.wake, 1)
+    Atomics.notify(this.#words, Word.wake)
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    // It ends by itself, as a rule: with its memory exhausted it may not.
+    void this.end()
+  }
+
+  #gone(code: number): void {
+    // What it said last may still be on its way.
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port)
+      if (received === undefined) break
+      this.#tenant?.heard(received.message)
+    }
+    this.#port.close()
+    this.isLost = true
+    this.#owner.gone(this)
+    this.#loseTenant(reasonOf(this.#failure, code))
+  }
+
+  #loseTenant(reason: JobErrorReason): void {
+    const tenant = this.#tenant
+    this.#tenant = undefined
+    tenant?.lost(reason)
+  }
+
+  #keepAlive(isKept: boolean): void {
+    if (isKept) {
+      this.#worker.ref()
+      this.#port.ref()
+    } else {
+      this.#worker.unref()
+      this.#port.unref()
+    }
+  }
+}
+
+const reasonOf = (failure: { readonly error: unknown } | undefined, code: number): JobErrorReason => {
+  if (failure === undefined) return { _tag: "WorkerExited", code }
+  const cause = failure.error
+  const isMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
+  return isMemory ? { _tag: "OutOfMemory", cause } : { _tag: "WorkerFailed", cause }
+}
