@@ -89,10 +89,6 @@ type Known =
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView
-  | Boolean
-  | Number
-  | String
-  | BigInt
   | Blob
   | KeyObject
   | X509Certificate

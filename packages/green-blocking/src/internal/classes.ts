@@ -72,7 +72,8 @@ export const lostByClone = (value: object): string | undefined => {
 }
 
 /** By constructor, for some of the platform's classes have a second prototype for what arrives. */
-const sameClass = (copy: object, value: object): boolean => constructorOf(copy) === constructorOf(value)
+const sameClass = (copy: object, value: object): boolean =>
+  Object.getPrototypeOf(copy) !== Object.prototype && constructorOf(copy) === constructorOf(value)
 
 const refused = (value: object): string => {
   const name = nameOfClass(value)
@@ -98,9 +99,12 @@ const advices: ReadonlyMap<string, string> = new Map([
   ["TransformStream", movedOnly]
 ])
 
+/** That of the object's own class, and not one that its prototype inherits. */
 const constructorOf = (value: object): unknown => {
   const prototype: object | null = Object.getPrototypeOf(value)
-  return prototype === null ? undefined : Reflect.get(prototype, "constructor")
+  return prototype !== null && Object.hasOwn(prototype, "constructor")
+    ? Reflect.get(prototype, "constructor")
+    : undefined
 }
 
 const nameOfClass = (value: object): string | undefined => {

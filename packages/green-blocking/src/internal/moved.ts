@@ -47,5 +47,7 @@ export const isMovable = (value: object): value is Transferable => {
   return false
 }
 
-const kind = (value: unknown): string =>
-  value === null || typeof value !== "object" ? String(value) : Array.isArray(value) ? "an array" : "such an object"
+const kind = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === "object" ? "an object of another kind" : `a ${typeof value}`
+}
