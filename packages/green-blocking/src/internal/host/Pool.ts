@@ -122,10 +122,10 @@ export class Pool implements Home, Owner {
     }
     const job = new Job(this, thread, slot, request, caller, resume)
     try {
-      thread.start(job, request.url, request.name, request.args, undefined, transfer)
+      thread.start(job, request.url, request.name, request.args, undefined, [...transfer])
     } catch (error) {
       this.#return(thread)
-      return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(request.args, error) })
+      return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(error) })
     }
     this.#jobs.add(job)
     return job

@@ -52,7 +52,7 @@ export class BlockingOperation {
     try {
       return port.request(this.name, encoded)
     } catch (error) {
-      const { path, problem } = problemOf(encoded, error)
+      const { path, problem } = problemOf(error)
       throw this.#refused({ _tag: "NotCloneable", path, problem }, caller)
     }
   }

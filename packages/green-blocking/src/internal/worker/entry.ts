@@ -85,7 +85,7 @@ const run = (job: number, f: Job, args: ReadonlyArray<unknown>): void => {
     return
   }
   try {
-    port.postMessage([ToHost.done, job, Ending.success, result], transfer)
+    port.postMessage([ToHost.done, job, Ending.success, result], [...transfer])
   } catch (error) {
     end([ToHost.done, job, Ending.notCloneable, problemOf(error)])
   }
