@@ -1,6 +1,6 @@
 /**
  * How a job can fail: one error, with the reason as data. It names the job, so that an application with many of them
- * knows which one it was.
+ * knows which one it was. And how a pool can: by its options only.
  *
  * @since 0.1.0
  */
@@ -112,3 +112,19 @@ const describe = (job: string, reason: JobErrorReason): string => {
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/**
+ * An option of a pool of workers that makes no sense.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WorkersOptionError extends Data.TaggedError("WorkersOptionError")<{
+  readonly option: string
+  readonly value: unknown
+  readonly expected: string
+}> {
+  override get message(): string {
+    return `${this.option}: expected ${this.expected}, and it is ${String(this.value)}`
+  }
+}

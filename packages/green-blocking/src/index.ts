@@ -3,4 +3,8 @@
  *
  * @since 0.1.0
  */
-export { JobError, type JobErrorReason } from "./JobError.ts"
+export type { Cloneable, Mistake, Movable } from "./Cloneable.ts"
+export { move } from "./Cloneable.ts"
+export * from "./green.ts"
+export * from "./GreenWorkers.ts"
+export * from "./JobError.ts"

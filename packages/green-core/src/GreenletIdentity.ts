@@ -55,6 +55,9 @@ const call = <A>(f: () => A): A => f()
 /**
  * The same in the asynchronous context that the resource has kept. Cheaper: what is entered in it ends with it, so
  * nothing has to be restored.
+ *
+ * @category operations
+ * @since 0.1.0
  */
 export const enterFrom = <This, A>(resource: AsyncResource, greenlet: Greenlet, f: (self: This) => A, self: This): A =>
   resource.runInAsyncScope(within<This, A>, undefined, greenlet, f, self)

@@ -43,10 +43,10 @@ export const inspect = (value: unknown): Inspected => {
   return walk.transfer === undefined ? fine : { problem: undefined, transfer: [...walk.transfer] }
 }
 
-/** What `postMessage` threw, as a problem. It does not say where, so the path is that of the whole. */
 /** What is to be moved of a value that is known to be cloneable: nothing is looked at before the first mark. */
 export const transferOf = (value: unknown): Array<Transferable> => (hasMarks() ? [...inspect(value).transfer] : [])
 
+/** What `postMessage` threw, as a problem. It does not say where, so the path is that of the whole. */
 export const problemOf = (error: unknown): NotCloneableAt => ({ path: "", problem: problemOfThrown(error) })
 
 /**

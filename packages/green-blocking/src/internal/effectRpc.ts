@@ -51,10 +51,7 @@ const isWhole = (schema: Schema.Constraint): schema is Schema.Top => Schema.isSc
 const hasSchemas = (rpc: Rpc.Any): rpc is Rpc.AnyWithProps => "payloadSchema" in rpc
 
 /** The handler of an operation, as a layer of its group has it. */
-export const handlerOf = (
-  context: Context.Context<never>,
-  { rpc }: Operation
-): Rpc.Handler<string> | undefined =>
+export const handlerOf = (context: Context.Context<never>, { rpc }: Operation): Rpc.Handler<string> | undefined =>
   Context.getOrUndefined(context, Context.Service<Rpc.Handler<string>, Rpc.Handler<string>>(rpc.key))
 
 export const requestId = (request: number): RequestId => RequestId(request)

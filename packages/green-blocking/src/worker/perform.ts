@@ -6,7 +6,8 @@
 import type { Rpc, RpcGroup } from "../internal/effectRpc.ts"
 import { operationsOf } from "../internal/effectRpc.ts"
 import { BlockingOperation, type CallOptions, portFor } from "../internal/worker/blocking.ts"
-import { current, type Port } from "../internal/worker/Port.ts"
+import { encodeError } from "../internal/worker/encodeError.ts"
+import { current, lent, type Port } from "../internal/worker/Port.ts"
 import { MustBeInGreenlet } from "./PerformError.ts"
 
 /**
@@ -95,6 +96,7 @@ export const perform = <R extends Rpc.Any>(
     ? []
     : [mistake: { readonly mistake: "the schemas of these operations need services, and blocking code has none" }]
 ): PerformedGroup<R> => {
+  lent.encodeError = encodeError
   const performed: Record<string, unknown> = {}
   for (const [name, operation] of operationsOf(group)) {
     const blocking = new BlockingOperation(operation)

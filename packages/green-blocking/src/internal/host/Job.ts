@@ -6,23 +6,16 @@
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
+import type { JobRequest } from "../../GreenWorkers.ts"
 import { JobError, type JobErrorReason } from "../../JobError.ts"
+import { placeOf } from "../declared.ts"
 import { fromThrown } from "../thrown.ts"
-import { type Done, Ending, type Thrown, ToHost } from "../wire.ts"
+import { type Done, Ending, ToHost } from "../wire.ts"
 import { Calls } from "./Calls.ts"
 import type { Handler } from "./Handlers.ts"
 import { Lineage } from "./Lineage.ts"
 import type { Slot } from "./Slots.ts"
 import type { Tenant, Thread } from "./Thread.ts"
-
-/** What is to be run. */
-export interface JobRequest {
-  readonly url: string
-  readonly name: string
-  readonly args: ReadonlyArray<unknown>
-  /** Gives the typed error that something thrown is, or `undefined` when it is none. */
-  readonly decodeError: (thrown: Thrown) => { readonly error: unknown } | undefined
-}
 
 /** The pool in which it runs. */
 export interface Home {
@@ -126,11 +119,11 @@ export class Job implements Tenant, Lineage {
       case Ending.threw: {
         const typed = this.#request.decodeError(done[3])
         return typed === undefined
-          ? this.#fail({ _tag: "Threw", cause: fromThrown(done[3], this.#place) })
+          ? this.#fail({ _tag: "Threw", cause: fromThrown(done[3], placeOf(this.#request.name)) })
           : Exit.fail(typed.error)
       }
       case Ending.notLoaded:
-        return this.#fail({ _tag: "NotLoaded", cause: fromThrown(done[3], this.#place) })
+        return this.#fail({ _tag: "NotLoaded", cause: fromThrown(done[3], placeOf(this.#request.name)) })
       case Ending.notExported:
         return this.#fail({ _tag: "NotExported", functions: done[3] })
       case Ending.promise:
@@ -144,11 +137,6 @@ export class Job implements Tenant, Lineage {
 
   #fail(reason: JobErrorReason): Exit.Exit<never, JobError> {
     return Exit.fail(new JobError({ job: this.#request.name, reason }))
-  }
-
-  /** The line below the stack of what it threw. */
-  get #place(): string {
-    return `${this.#request.name} (a job in a worker thread)`
   }
 
   #contextFor(caller: Context.Context<never>, handler: Handler): Context.Context<never> {

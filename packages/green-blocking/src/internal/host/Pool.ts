@@ -4,15 +4,16 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { JobRequest, WorkersStatistics } from "../../GreenWorkers.ts"
 import { JobError, type JobErrorReason } from "../../JobError.ts"
 import { inspect, problemOf } from "../cloneable.ts"
 import type { Handler } from "./Handlers.ts"
-import { type Home, Job, type JobRequest } from "./Job.ts"
+import { type Home, Job } from "./Job.ts"
 import { Lineage, lenderIn } from "./Lineage.ts"
 import { type Slot, Slots } from "./Slots.ts"
 import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
 
-/** All times in milliseconds. */
+/** What the options of a pool come to. All times in milliseconds. */
 export interface PoolOptions {
   readonly size: number
   readonly minSize: number
@@ -56,7 +57,7 @@ export class Pool implements Home, Owner {
     this.#warm()
   }
 
-  get statistics() {
+  get statistics(): WorkersStatistics {
     return {
       size: this.#options.size,
       threads: this.#threads.size,

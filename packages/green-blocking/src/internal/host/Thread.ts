@@ -2,7 +2,13 @@
  * One worker thread: is given a job, hears what the job says, is interrupted, and is ended. It knows no queue and no
  * operation.
  */
-import { type ResourceLimits, MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
+import {
+  type ResourceLimits,
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker
+} from "node:worker_threads"
 import type { Transferable } from "node:worker_threads"
 import type { JobErrorReason } from "../../JobError.ts"
 import { type JobContext, ToHost, ToWorker, Word, wordCount } from "../wire.ts"
