@@ -1,7 +1,7 @@
 /**
  * The declared errors of a job: what it threw, as the instance that it was in its thread.
  */
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { receiver } from "./codec.ts"
 import { joinStacks } from "./thrown.ts"
 import type { Thrown } from "./wire.ts"

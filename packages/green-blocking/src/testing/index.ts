@@ -1,1 +1,6 @@
-export {}
+/**
+ * Tests of blocking code.
+ *
+ * @since 0.1.0
+ */
+export { move } from "../Cloneable.ts"

@@ -147,5 +147,5 @@ function* elements(
 
 /** Each of the group has been put in, by its name: the types cannot see that in a loop. */
 const isPerformed = <R extends Rpc.Any>(
-  performed: Readonly<Record<string, unknown>> | PerformedGroup<R>
-): performed is PerformedGroup<R> => true
+  _performed: Readonly<Record<string, unknown>> | PerformedGroup<R>
+): _performed is PerformedGroup<R> => true

@@ -63,7 +63,6 @@ const cyclic = () => {
 }
 const withArguments = (...given: ReadonlyArray<unknown>) =>
   (function (this: void, ..._: ReadonlyArray<unknown>) {
-    // oxlint-disable-next-line prefer-rest-params
     return arguments
   })(...given)
 const nested = (depth: number) => {

@@ -2,7 +2,7 @@
  * The handlers of a group, ready to be asked by blocked threads: what a layer of the group gave, with the middleware and
  * the codecs of each operation. It knows no threads.
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"

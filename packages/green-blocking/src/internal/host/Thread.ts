@@ -7,11 +7,11 @@ import {
   MessageChannel,
   type MessagePort,
   receiveMessageOnPort,
+  type Transferable,
   Worker
 } from "node:worker_threads"
-import type { Transferable } from "node:worker_threads"
 import type { JobErrorReason } from "../../JobError.ts"
-import { type JobContext, ToHost, ToWorker, Word, wordCount } from "../wire.ts"
+import { type JobContext, type ToHost, ToWorker, Word, wordCount } from "../wire.ts"
 import { type Start, entry } from "../worker/start.ts"
 
 /** How threads are started. What is `undefined` is as in `new Worker`. */
