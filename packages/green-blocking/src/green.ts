@@ -10,6 +10,7 @@ import type { Buffer } from "node:buffer"
 import type { Cloneable, Mistake } from "./Cloneable.ts"
 import { GreenWorkers, type JobRequest } from "./GreenWorkers.ts"
 import { errorDecoder } from "./internal/declared.ts"
+import { describe } from "./internal/described.ts"
 import { JobError } from "./JobError.ts"
 
 /**
@@ -99,13 +100,13 @@ export const green = <Module, const Name extends keyof Module & string, E = neve
   name: Name & Job<Module[Name]>,
   options: GreenOptions<E, Workers> = {}
 ): GreenFunction<Module[Name], E, Workers> => {
-  void load
   const decodeError = errorDecoder(options.error, name)
   const href = String(url)
   const run = (...args: ReadonlyArray<unknown>): Effect.Effect<unknown, unknown, unknown> =>
     href.startsWith("file:")
       ? performIn(options.workers ?? GreenWorkers, { url: href, name, args, decodeError })
       : Effect.fail(new JobError({ job: name, reason: { _tag: "NotAFile", url: href } }))
+  describe(run, { load, url: href, name })
   if (isGreen<GreenFunction<Module[Name], E, Workers>>(run)) return run
   throw new Error("unreachable")
 }

@@ -3,4 +3,5 @@
  *
  * @since 0.1.0
  */
-export { move } from "../Cloneable.ts"
+export * as InThread from "./InThread.ts"
+export * from "./sameModule.ts"

@@ -57,9 +57,12 @@ const make = (
     encodeFailure: sender(failure),
     perform: (payload, request, hand) => {
       const options = { client, requestId: requestId(request), headers: noHeaders, rpc, payload }
-      const answer = Rpc.unwrap(handler(payload, options))
-      const performed = isStream ? Stream.runForEachArray(streamOf(answer), hand) : valueOf(answer)
-      return rpc.middlewares.size === 0 ? performed : withMiddleware(performed, services, options)
+      const given = handler(payload, options)
+      const answer = Rpc.unwrap(given)
+      const answered = isStream ? Stream.runForEachArray(streamOf(answer), hand) : valueOf(answer)
+      const performed = rpc.middlewares.size === 0 ? answered : withMiddleware(answered, services, options)
+      // That it is to be forked says nothing here: each request has a fiber.
+      return Rpc.isWrapper(given) && given.uninterruptible ? Effect.uninterruptible(performed) : performed
     }
   }
 }

@@ -5,13 +5,12 @@
  * thread only this job. One that does not end by the deadline is given up.
  */
 import * as Context from "effect/Context"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type { JobRequest } from "../../GreenWorkers.ts"
-import { JobError, type JobErrorReason } from "../../JobError.ts"
-import { placeOf } from "../declared.ts"
-import { fromThrown } from "../thrown.ts"
-import { type Done, Ending, ToHost } from "../wire.ts"
+import type { JobError, JobErrorReason } from "../../JobError.ts"
+import { ToHost } from "../wire.ts"
 import { Calls } from "./Calls.ts"
+import { exitOf, failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { Lineage } from "./Lineage.ts"
 import type { Slot } from "./Slots.ts"
@@ -82,14 +81,14 @@ export class Job implements Tenant, Lineage {
         break
       case ToHost.done:
         this.thread.free()
-        this.#over(this.#interruption ?? this.#exitOf(message))
+        this.#over(this.#interruption ?? exitOf(this.#request, message))
         break
     }
   }
 
   lost(reason: JobErrorReason): void {
     const told = reason._tag === "CannotKill" ? undefined : this.#interruption
-    this.#over(told ?? this.#fail(reason))
+    this.#over(told ?? failed(this.#request, reason))
   }
 
   /** Ends it, with `exit` as its exit unless its thread does not end. `ended` is called after that. */
@@ -110,33 +109,6 @@ export class Job implements Tenant, Lineage {
     this.#calls.end(() => {
       for (const each of this.#onEnd) each(exit)
     })
-  }
-
-  #exitOf(done: Done): Exit.Exit<unknown, unknown> {
-    switch (done[2]) {
-      case Ending.success:
-        return Exit.succeed(done[3])
-      case Ending.threw: {
-        const typed = this.#request.decodeError(done[3])
-        return typed === undefined
-          ? this.#fail({ _tag: "Threw", cause: fromThrown(done[3], placeOf(this.#request.name)) })
-          : Exit.fail(typed.error)
-      }
-      case Ending.notLoaded:
-        return this.#fail({ _tag: "NotLoaded", cause: fromThrown(done[3], placeOf(this.#request.name)) })
-      case Ending.notExported:
-        return this.#fail({ _tag: "NotExported", functions: done[3] })
-      case Ending.promise:
-        return this.#fail({ _tag: "NotSynchronous" })
-      case Ending.notCloneable:
-        return this.#fail({ _tag: "NotCloneable", part: "result", ...done[3] })
-      case Ending.interrupted:
-        return Exit.interrupt()
-    }
-  }
-
-  #fail(reason: JobErrorReason): Exit.Exit<never, JobError> {
-    return Exit.fail(new JobError({ job: this.#request.name, reason }))
   }
 
   #contextFor(caller: Context.Context<never>, handler: Handler): Context.Context<never> {

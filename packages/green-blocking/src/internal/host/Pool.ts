@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import type { JobRequest, WorkersStatistics } from "../../GreenWorkers.ts"
 import { JobError, type JobErrorReason } from "../../JobError.ts"
 import { inspect, problemOf } from "../cloneable.ts"
+import { failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { type Home, Job } from "./Job.ts"
 import { Lineage, lenderIn } from "./Lineage.ts"
@@ -75,7 +76,7 @@ export class Pool implements Home, Owner {
       const caller = fiber.context
       const lineage = Context.get(caller, Lineage)
       const depth = (lineage?.depth ?? 0) + 1
-      if (depth > this.#options.maxDepth) return fail(request, { _tag: "NestedTooDeep", depth })
+      if (depth > this.#options.maxDepth) return failed(request, { _tag: "NestedTooDeep", depth })
       return Effect.callback((resume) => this.#enqueue(request, caller, lineage, resume))
     })
   }
@@ -87,13 +88,13 @@ export class Pool implements Home, Owner {
     resume: Resume
   ): Effect.Effect<void> | undefined {
     if (this.#isClosed) {
-      resume(fail(request, { _tag: "Closed" }))
+      resume(failed(request, { _tag: "Closed" }))
       return
     }
     let job: Job | undefined
     const close = (): void => {
       withdraw()
-      resume(fail(request, { _tag: "Closed" }))
+      resume(failed(request, { _tag: "Closed" }))
     }
     this.#waiting.add(close)
     const withdraw = this.#slots.acquire(lenderIn(this, lineage), (slot) => {
@@ -111,7 +112,7 @@ export class Pool implements Home, Owner {
   #start(slot: Slot, request: JobRequest, caller: Context.Context<never>, resume: Resume): Job | undefined {
     const refuse = (reason: JobErrorReason): undefined => {
       this.#slots.release(slot)
-      resume(fail(request, reason))
+      resume(failed(request, reason))
     }
     const { problem, transfer } = inspect(request.args)
     if (problem !== undefined) return refuse({ _tag: "NotCloneable", part: "arguments", ...problem })
@@ -156,7 +157,7 @@ export class Pool implements Home, Owner {
     return Effect.suspend(() => {
       this.#isClosed = true
       for (const close of [...this.#waiting]) close()
-      const jobs = [...this.#jobs].map((job) => Effect.exit(interrupt(job, fail(job, { _tag: "Closed" }))))
+      const jobs = [...this.#jobs].map((job) => Effect.exit(interrupt(job, failed(job, { _tag: "Closed" }))))
       const threads = Effect.promise(() => {
         for (const thread of this.#threads) this.#retire(thread)
         return Promise.all(this.#ending)
@@ -217,9 +218,6 @@ export class Pool implements Home, Owner {
     while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.#new())
   }
 }
-
-const fail = ({ name }: { readonly name: string }, reason: JobErrorReason): Exit.Exit<never, JobError> =>
-  Exit.fail(new JobError({ job: name, reason }))
 
 /** Ends the job. A thread that does not end is told as a defect, for an interruption has no error. */
 const interrupt = (job: Job, as: Exit.Exit<never, JobError>): Effect.Effect<void> =>

@@ -44,8 +44,8 @@ declare global {
 /** The port of the job that runs. */
 export const current = (): Port | undefined => globalThis.greenBlockingPort1
 
-/** Calls the function with a port, for as long as it runs. */
-export const within = <A>(port: Port, f: () => A): A => {
+/** Calls the function with a port, or with none, for as long as it runs. */
+export const within = <A>(port: Port | undefined, f: () => A): A => {
   const outer = globalThis.greenBlockingPort1
   globalThis.greenBlockingPort1 = port
   try {

@@ -2,20 +2,16 @@
  * What runs in a worker thread: takes jobs one after another, loads their modules, calls their functions, and says how
  * they ended. It loads neither Effect nor the rest of this package; what a job needs of them, its own file imports.
  */
-import { Identity, enter, main } from "green-core/GreenletIdentity"
 import { workerData } from "node:worker_threads"
-import { inspect, problemOf } from "../cloneable.ts"
 import { toThrown } from "../thrown.ts"
 import { type Done, Ending, type JobContext, ToHost, ToWorker } from "../wire.ts"
-import { lent, within } from "./Port.ts"
-import { ThreadPort } from "./ThreadPort.ts"
+import { type Module, type Post, jobOf, run } from "./running.ts"
 import type { Start } from "./start.ts"
-
-type Job = (...args: ReadonlyArray<unknown>) => unknown
+import { ThreadPort } from "./ThreadPort.ts"
 
 const { port, words }: Start = workerData
 const threadPort = new ThreadPort(port, words)
-const modules = new Map<string, Readonly<Record<string, unknown>>>()
+const modules = new Map<string, Module>()
 
 port.on("message", (message: ToWorker) => {
   // A reply that comes between jobs is one that nobody waits for.
@@ -33,7 +29,7 @@ const load = async (
   args: ReadonlyArray<unknown>,
   context: JobContext | undefined
 ): Promise<void> => {
-  let module: Readonly<Record<string, unknown>>
+  let module: Module
   try {
     module = await import(url)
   } catch (error) {
@@ -46,56 +42,21 @@ const load = async (
 
 const start = (
   job: number,
-  module: Readonly<Record<string, unknown>>,
+  module: Module,
   name: string,
   args: ReadonlyArray<unknown>,
   context: JobContext | undefined
 ): void => {
-  const f = Object.hasOwn(module, name) ? module[name] : undefined
-  if (!isJob(f)) {
-    const functions = Object.keys(module).filter((each) => typeof module[each] === "function")
-    end([ToHost.done, job, Ending.notExported, functions])
+  const f = jobOf(module, job, name)
+  if (typeof f !== "function") {
+    end(f)
     return
   }
   threadPort.begin(job, context)
   if (threadPort.interrupted) end([ToHost.done, job, Ending.interrupted])
-  else run(job, f, args)
+  else run(threadPort, f, args, post)
 }
 
-const run = (job: number, f: Job, args: ReadonlyArray<unknown>): void => {
-  const greenlet = new Identity(main)
-  let result: unknown
-  try {
-    result = within(threadPort, () => enter(greenlet, () => f(...args)))
-  } catch (error) {
-    end([ToHost.done, job, Ending.threw, toThrown(error, lent.encodeError)])
-    return
-  } finally {
-    greenlet.ended = true
-  }
-  if (isPromiseLike(result)) {
-    // Nobody will wait for it: its failure must not end the thread.
-    result.then(undefined, () => {})
-    end([ToHost.done, job, Ending.promise])
-    return
-  }
-  const { problem, transfer } = inspect(result)
-  if (problem !== undefined) {
-    end([ToHost.done, job, Ending.notCloneable, problem])
-    return
-  }
-  try {
-    port.postMessage([ToHost.done, job, Ending.success, result], [...transfer])
-  } catch (error) {
-    end([ToHost.done, job, Ending.notCloneable, problemOf(error)])
-  }
-}
+const post: Post = (done, transfer) => port.postMessage(done, transfer)
 
-const end = (done: Done): void => {
-  port.postMessage(done)
-}
-
-const isJob = (x: unknown): x is Job => typeof x === "function"
-
-const isPromiseLike = (x: unknown): x is PromiseLike<unknown> =>
-  typeof x === "object" && x !== null && "then" in x && typeof x.then === "function"
+const end = (done: Done): void => post(done, [])
