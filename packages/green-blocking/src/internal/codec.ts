@@ -15,7 +15,13 @@ export const sender = (schema: Schema.Top): ((value: unknown) => unknown) => {
   return asItIs ? identity : Schema.encodeUnknownSync(sent)
 }
 
-/** The same for what is not made yet: what the schema has defaults for may be left out. */
+/** Of a stream: turns elements into what is sent, together. */
+export const chunkSender = (schema: Schema.Top): ((values: ReadonlyArray<unknown>) => ReadonlyArray<unknown>) => {
+  const send = sender(schema)
+  return send === identity ? identity : (values) => values.map((value) => send(value))
+}
+
+/** As `sender`, for what is not made yet: what the schema has defaults for may be left out. */
 export const makerAndSender = (schema: Schema.Top): ((given: unknown) => unknown) => {
   const { asItIs, sent } = plan(schema)
   if (asItIs) return identity

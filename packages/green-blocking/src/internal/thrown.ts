@@ -140,9 +140,11 @@ const isThrown = (value: unknown): value is Thrown =>
 
 const fieldsOf = (error: Error, encode: Encode | undefined): Record<string, unknown> => {
   const fields: Record<string, unknown> = {}
-  const source = encoded(error, encode) ?? error
+  const ofClass = encoded(error, encode)
+  const source = ofClass ?? error
   for (const name of namesOf(source)) {
-    if (isOfErrors(name)) continue
+    // A class may declare fields of these names, and needs them to decode.
+    if (ofClass === undefined ? isOfErrors(name) : name === "__proto__") continue
     const copy = cloned(read(source, name))
     if (copy !== undefined) fields[name] = copy.value
   }

@@ -141,7 +141,10 @@ const textOf = (module: object): string =>
   JSON.stringify(
     Object.entries(module)
       .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, value]) => [name, typeof value === "function" ? String(value).replaceAll(/[\s;]+/g, "") : typeof value])
+      .map(([name, value]) => [
+        name,
+        typeof value === "function" ? String(value).replaceAll(/[\s;]+/g, "") : typeof value
+      ])
   )
 
 const isObject = (x: unknown): x is object => typeof x === "object" && x !== null

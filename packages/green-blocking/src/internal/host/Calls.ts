@@ -69,7 +69,7 @@ export class Calls {
     const hand = (values: ReadonlyArray<unknown>): Effect.Effect<void> =>
       Effect.callback((resume) => {
         call.next = () => resume(Effect.void)
-        this.#succeed(request, handler, values)
+        this.#succeed(request, handler.encodeChunk, values)
       })
     const performed = Effect.suspend(() => handler.perform(payload, request, hand))
     call.fiber = Effect.runForkWith(context)(performed)
@@ -116,12 +116,12 @@ export class Calls {
   #answer(request: number, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isFailure(exit)) this.#fail(request, handler, exit.cause)
     else if (handler.operation.isStream) this.#send([ToWorker.reply, request, Outcome.end], [])
-    else this.#succeed(request, handler, exit.value)
+    else this.#succeed(request, handler.encodeSuccess, exit.value)
   }
 
-  #succeed(request: number, handler: Handler, value: unknown): void {
+  #succeed<A>(request: number, encode: (value: A) => unknown, value: A): void {
     try {
-      const encoded = handler.encodeSuccess(value)
+      const encoded = encode(value)
       this.#send([ToWorker.reply, request, Outcome.success, encoded], transferOf(encoded))
     } catch (error) {
       this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(error) })

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { receiver, sender } from "../codec.ts"
+import { chunkSender, receiver, sender } from "../codec.ts"
 import { noHeaders } from "../effectHttp.ts"
 import { type Operation, Rpc, type RpcGroup, handlerOf, operationsOf, requestId, withMiddleware } from "../effectRpc.ts"
 
@@ -16,9 +16,11 @@ export interface Handler {
   readonly operation: Operation
   /** The context in which its layer was made. */
   readonly context: Context.Context<never>
-  /** Throws what the schema throws, as the other two do. */
+  /** Throws what the schema throws, as the others do. */
   readonly decodePayload: (payload: unknown) => unknown
   readonly encodeSuccess: (value: unknown) => unknown
+  /** Of a stream: some elements at once. */
+  readonly encodeChunk: (values: ReadonlyArray<unknown>) => unknown
   readonly encodeFailure: (value: unknown) => unknown
   /** Performs a request. A stream hands on its chunks, and succeeds at its end. */
   readonly perform: (
@@ -54,6 +56,7 @@ const make = (
     context,
     decodePayload: receiver(payload),
     encodeSuccess: sender(success),
+    encodeChunk: chunkSender(success),
     encodeFailure: sender(failure),
     perform: (payload, request, hand) => {
       const options = { client, requestId: requestId(request), headers: noHeaders, rpc, payload }

@@ -3,7 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import { MustBeInGreenlet, PerformError, WaitInterrupted, WaitTimeout } from "../../worker/PerformError.ts"
-import { problemOf } from "../cloneable.ts"
+import { inspect, problemOf } from "../cloneable.ts"
 import { chunkReceiver, makerAndSender, receiver } from "../codec.ts"
 import type { Operation } from "../effectRpc.ts"
 import { fromThrown, joinStacks } from "../thrown.ts"
@@ -52,7 +52,8 @@ export class BlockingOperation {
     try {
       return port.request(this.name, encoded)
     } catch (error) {
-      const { path, problem } = problemOf(error)
+      // Only now, for the walk costs more than the sending.
+      const { path, problem } = inspect(encoded).problem ?? problemOf(error)
       throw this.#refused({ _tag: "NotCloneable", path, problem }, caller)
     }
   }
