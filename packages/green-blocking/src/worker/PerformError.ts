@@ -60,6 +60,7 @@ export class WaitInterrupted extends Schema.TaggedError<WaitInterrupted>()("Wait
  * Why an operation was not performed, or its answer is none of its own.
  *
  * - `NotHandled`: the pool of this job has no such operation.
+ * - `InvalidTimeout`: the time-out of the call is no duration.
  * - `InvalidPayload`: its schema refuses the payload.
  * - `InvalidResult`: its schema refuses what the handler answered.
  * - `NotCloneable`: something in the payload, at `path`, cannot be sent to another thread.
@@ -73,6 +74,7 @@ export class WaitInterrupted extends Schema.TaggedError<WaitInterrupted>()("Wait
 export type PerformErrorReason = (typeof PerformErrorReason)["Type"]
 const PerformErrorReason = Schema.Union([
   Schema.TaggedStruct("NotHandled", {}),
+  Schema.TaggedStruct("InvalidTimeout", { value: Schema.String }),
   Schema.TaggedStruct("InvalidPayload", { problem: Schema.String }),
   Schema.TaggedStruct("InvalidResult", { problem: Schema.String }),
   Schema.TaggedStruct("NotCloneable", { path: Schema.String, problem: Schema.String }),
@@ -104,6 +106,8 @@ const describe = (reason: PerformErrorReason): string => {
   switch (reason._tag) {
     case "NotHandled":
       return "the pool of this job has no such operation; give its layer a group that contains it"
+    case "InvalidTimeout":
+      return `its time-out must be a duration from zero on, as "5 seconds" or milliseconds, and it is ${reason.value}`
     case "InvalidPayload":
       return `the payload is not what its schema asks for: ${reason.problem}`
     case "InvalidResult":

@@ -109,7 +109,8 @@ export const perform = <R extends Rpc.Any>(
 const call = (blocking: BlockingOperation) => {
   const performed = (payload?: unknown, options?: PerformOptions): unknown => {
     const port = portFor(blocking.name, performed)
-    return blocking.answer(port, blocking.request(port, payload, performed), options, performed)
+    const milliseconds = blocking.milliseconds(options, performed)
+    return blocking.answer(port, blocking.request(port, payload, performed), milliseconds, performed)
   }
   return performed
 }
@@ -127,6 +128,7 @@ function* elements(
   options: PerformOptions | undefined
 ): Generator<unknown, void, undefined> {
   const { job } = port
+  const milliseconds = blocking.milliseconds(options, elements)
   const request = blocking.request(port, payload, elements)
   let isOpen = true
   try {
@@ -134,7 +136,7 @@ function* elements(
       // One that was kept beyond its job would ask in the name of another.
       if (portFor(blocking.name, elements).job !== job) throw new MustBeInGreenlet({ operation: blocking.name })
       isOpen = false
-      const chunk = blocking.chunk(port, request, options, elements)
+      const chunk = blocking.chunk(port, request, milliseconds, elements)
       if (chunk === undefined) return
       isOpen = true
       yield* chunk

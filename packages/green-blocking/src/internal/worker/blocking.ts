@@ -41,6 +41,16 @@ export class BlockingOperation {
     return this.operation.name
   }
 
+  /** How long a call may block, in milliseconds. Asked before the request is made, for it may be nonsense. */
+  milliseconds(options: CallOptions | undefined, caller: Caller): number {
+    const timeout = options?.timeout
+    if (timeout === undefined) return Infinity
+    const duration = Duration.fromInput(timeout)
+    const milliseconds = duration._tag === "Some" ? Duration.toMillis(duration.value) : NaN
+    if (milliseconds >= 0) return milliseconds
+    throw this.#refused({ _tag: "InvalidTimeout", value: String(timeout) }, caller)
+  }
+
   /** Asks for it, and gives the number of the request. */
   request(port: Port, payload: unknown, caller: Caller): number {
     let encoded: unknown
@@ -59,23 +69,17 @@ export class BlockingOperation {
   }
 
   /** Blocks until the request is answered, and gives the value. */
-  answer(port: Port, request: number, options: CallOptions | undefined, caller: Caller): unknown {
-    return this.#decoded(this.#made.decodeSuccess, this.#block(port, request, options, caller), caller)
+  answer(port: Port, request: number, milliseconds: number, caller: Caller): unknown {
+    return this.#decoded(this.#made.decodeSuccess, this.#block(port, request, milliseconds, caller), caller)
   }
 
   /** Blocks until the stream has answered, and gives its next elements, or `undefined` when it has ended. */
-  chunk(
-    port: Port,
-    request: number,
-    options: CallOptions | undefined,
-    caller: Caller
-  ): ReadonlyArray<unknown> | undefined {
-    const reply = this.#block(port, request, options, caller)
+  chunk(port: Port, request: number, milliseconds: number, caller: Caller): ReadonlyArray<unknown> | undefined {
+    const reply = this.#block(port, request, milliseconds, caller)
     return reply[2] === Outcome.end ? undefined : this.#decoded(this.#made.decodeChunk, reply, caller)
   }
 
-  #block(port: Port, request: number, options: CallOptions | undefined, caller: Caller): Reply {
-    const milliseconds = options?.timeout === undefined ? Infinity : Duration.toMillis(options.timeout)
+  #block(port: Port, request: number, milliseconds: number, caller: Caller): Reply {
     const reply = port.answer(request, milliseconds)
     if (reply === "interrupted") throw here(new WaitInterrupted({ operation: this.name }), caller)
     if (reply === "timed out") {
