@@ -18,6 +18,9 @@ const waitsInVain = green(load, url, "waitsInVain")
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
+/** What the handlers have moved away. */
+const answers: Array<Uint8Array> = []
+
 const handlers = () => {
   const interrupted: Array<string> = []
   const say = (name: string) =>
@@ -29,13 +32,18 @@ const handlers = () => {
     Turns: ({ count }) => Effect.as(Effect.repeat(turn, { times: count - 1 }), count),
     Stuck: () => Stream.concat(Stream.make(1), Stream.fromEffect(Effect.onInterrupt(Effect.never, () => say("Stuck")))),
     Interrupted: () => Effect.sync(() => [...interrupted]),
-    MoveBack: ({ bytes }) => Effect.sync(() => move(bytes))
+    MoveBack: ({ bytes }) =>
+      Effect.sync(() => {
+        const answer = move(new Uint8Array(bytes))
+        answers.push(answer)
+        return answer
+      })
   })
 }
 
 describe("a time-out", () => {
   it.layer(threads.layer(WaitOps, handlers()))("of an operation", (it) => {
-    it.live("throws, interrupts the handler, and the job goes on", () =>
+    it.effect("throws, interrupts the handler, and the job goes on", () =>
       Effect.gen(function* () {
         const { interrupted, milliseconds, timeouts, turns } = yield* waitsInVain(20)
         const timeout = { operation: "Never", milliseconds: 20 }
@@ -48,7 +56,7 @@ describe("a time-out", () => {
   })
 
   it.layer(threads.layer(WaitOps, handlers()))("of zero", (it) => {
-    it.live("throws at once what is not there", () =>
+    it.effect("throws at once what is not there", () =>
       Effect.gen(function* () {
         const { interrupted, timeouts, turns } = yield* waitsInVain(0)
         const timeout = { operation: "Never", milliseconds: 0 }
@@ -60,7 +68,7 @@ describe("a time-out", () => {
   })
 
   it.layer(threads.layer(WaitOps, handlers()))("of a stream", (it) => {
-    it.live("is one for each chunk, and ends the stream", () =>
+    it.effect("is one for each chunk, and ends the stream", () =>
       Effect.gen(function* () {
         const { interrupted, timeout, values } = yield* stuckStream()
         expect(values).toEqual([1])
@@ -69,7 +77,7 @@ describe("a time-out", () => {
       })
     )
 
-    it.live.each([-1, NaN] as const)("of %s is refused before anything is asked", (timeout) =>
+    it.effect.each([-1, "soon", "1 fortnight"] as const)("of %s is refused before anything is asked", (timeout) =>
       Effect.gen(function* () {
         expect(yield* nonsense(timeout)).toMatch(/^Never: its time-out must be a duration from zero on/)
       })
@@ -78,13 +86,13 @@ describe("a time-out", () => {
 })
 
 it.layer(threads.layer(WaitOps, handlers()))("a job that waits", (it) => {
-  it.live("blocks its own thread, and not that of the host", () =>
+  it.effect("blocks its own thread, and not that of the host", () =>
     Effect.gen(function* () {
       expect(yield* blocks(20)).toEqual({ fired: 0, turns: 20 })
     })
   )
 
-  it.live("cannot perform when it is over, in a microtask and in a timer", () =>
+  it.effect("cannot perform when it is over, in a microtask and in a timer", () =>
     Effect.gen(function* () {
       const memory = new SharedArrayBuffer(8)
       yield* leavesBehind(memory)
@@ -96,7 +104,7 @@ it.layer(threads.layer(WaitOps, handlers()))("a job that waits", (it) => {
 })
 
 it.layer(threads.layer(WaitOps, handlers()))("what is marked by move", (it) => {
-  it.live("goes as itself: arguments and results", () =>
+  it.effect("goes as itself: arguments and results", () =>
     Effect.gen(function* () {
       const bytes = new Uint8Array(1_000_000).fill(8)
       const back = yield* takesBytes(move(bytes))
@@ -107,10 +115,11 @@ it.layer(threads.layer(WaitOps, handlers()))("what is marked by move", (it) => {
     })
   )
 
-  it.live("goes as itself: payloads and answers", () =>
+  it.effect("goes as itself: payloads and answers", () =>
     Effect.gen(function* () {
       const { back, left } = yield* movesBytes()
       expect(left).toBe(0)
+      expect(answers.map((answer) => answer.byteLength)).toEqual([0])
       expect(back.byteLength).toBe(1_000_000)
       expect(back[999_999]).toBe(9)
     })
