@@ -75,9 +75,9 @@ describe.each(pools)("in $kind", ({ layer }) => {
         const line = indexOf(lines, "performed by a job")
         expect(indexOf(lines, "payloadHandlers.ts")).toBeGreaterThanOrEqual(0)
         const place = indexOf(lines.slice(line), frame)
-        expect(place, error.stack).toBeGreaterThan(0)
+        expect(place).toBeGreaterThan(0)
         // The initialiser of a field has a frame of its own.
-        expect(place, error.stack).toBeLessThan(3)
+        expect(place).toBeLessThan(3)
         expect(indexOf(lines.slice(line), /within.*payloadJobs\.ts/)).toBeGreaterThan(0)
         expect(indexOf(lines.slice(line), "within (a job in a worker thread)")).toBeGreaterThan(1)
       })

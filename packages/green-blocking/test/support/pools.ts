@@ -19,7 +19,7 @@ export const threads: Pool = {
   layer: (group, handlers, ...mistake) => Layer.provide(GreenWorkers.layer(group, { size: 2 }, ...mistake), handlers)
 }
 
-export const inThread: Pool = {
+const inThread: Pool = {
   kind: "the thread of the test",
   layer: (group, handlers, ...mistake) => Layer.provide(InThread.layer(group, {}, ...mistake), handlers)
 }
