@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Rpc from "effect/rpc/Rpc"
 import { green, move } from "green-blocking"
 import { WaitOps } from "../fixtures/waitOps.ts"
 import { threads } from "../support/pools.ts"
@@ -14,6 +15,7 @@ const movesBytes = green(load, url, "movesBytes")
 const nonsense = green(load, url, "nonsense")
 const stuckStream = green(load, url, "stuckStream")
 const takesBytes = green(load, url, "takesBytes")
+const waitsForUninterruptible = green(load, url, "waitsForUninterruptible")
 const waitsInVain = green(load, url, "waitsInVain")
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -30,6 +32,7 @@ const handlers = () => {
   return WaitOps.toLayer({
     Never: () => Effect.onInterrupt(Effect.never, () => say("Never")),
     Turns: ({ count }) => Effect.as(Effect.repeat(turn, { times: count - 1 }), count),
+    Uninterruptible: () => Rpc.uninterruptible(Effect.andThen(turn, say("Uninterruptible"))),
     Stuck: () => Stream.concat(Stream.make(1), Stream.fromEffect(Effect.onInterrupt(Effect.never, () => say("Stuck")))),
     Interrupted: () => Effect.sync(() => [...interrupted]),
     MoveBack: ({ bytes }) =>
@@ -63,6 +66,16 @@ describe("a time-out", () => {
         expect(timeouts).toEqual([timeout, timeout])
         expect(turns).toBe(3)
         expect(interrupted).toEqual(["Never", "Never"])
+      })
+    )
+  })
+
+  it.layer(threads.layer(WaitOps, handlers()))("of what cannot be interrupted", (it) => {
+    it.effect("throws as well, and the handler goes on to its end", () =>
+      Effect.gen(function* () {
+        const { said, timeout } = yield* waitsForUninterruptible()
+        expect(timeout).toEqual({ operation: "Uninterruptible", milliseconds: 0 })
+        expect(said).toEqual(["Uninterruptible"])
       })
     )
   })
