@@ -73,13 +73,14 @@ const describe = (reason: NotSameModuleReason, load: string, url: string): strin
  *
  * @example
  * ```ts no-run
- * import * as Effect from "effect/Effect"
+ * import { it } from "@effect/vitest"
  * import { green } from "green-blocking"
  * import { sameModule } from "green-blocking/testing"
  *
- * const render = green(() => import("./job.ts"), new URL("./job.ts", import.meta.url), "render")
+ * declare const load: () => Promise<{ readonly render: (keys: ReadonlyArray<string>) => string }>
+ * const render = green(load, new URL("./job.ts", import.meta.url), "render")
  *
- * Effect.runPromise(sameModule(render))
+ * it.effect("render is one module", () => sameModule(render))
  * ```
  *
  * @category testing

@@ -1,5 +1,6 @@
 /** What only threads do: block, be told that it takes too long, and move what is large. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Rpc from "effect/rpc/Rpc"
@@ -25,14 +26,19 @@ const answers: Array<Uint8Array> = []
 
 const handlers = () => {
   const interrupted: Array<string> = []
+  const released = Deferred.makeUnsafe<void>()
   const say = (name: string) =>
     Effect.sync(() => {
       interrupted.push(name)
     })
   return WaitOps.toLayer({
     Never: () => Effect.onInterrupt(Effect.never, () => say("Never")),
-    Turns: ({ count }) => Effect.as(Effect.repeat(turn, { times: count - 1 }), count),
-    Uninterruptible: () => Rpc.uninterruptible(Effect.andThen(turn, say("Uninterruptible"))),
+    Turns: ({ count }) =>
+      Effect.andThen(
+        Deferred.succeed(released, undefined),
+        Effect.as(Effect.repeat(turn, { times: count - 1 }), count)
+      ),
+    Uninterruptible: () => Rpc.uninterruptible(Effect.andThen(Deferred.await(released), say("Uninterruptible"))),
     Stuck: () => Stream.concat(Stream.make(1), Stream.fromEffect(Effect.onInterrupt(Effect.never, () => say("Stuck")))),
     Interrupted: () => Effect.sync(() => [...interrupted]),
     MoveBack: ({ bytes }) =>
