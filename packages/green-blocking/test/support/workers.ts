@@ -2,7 +2,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import {
   green,
@@ -77,11 +76,14 @@ export const otherWorkers = (
 ): Layer.Layer<OtherWorkers, WorkersOptionError> =>
   Layer.provide(Layer.effect(OtherWorkers, GreenWorkers.make(HazardOps, options)), handlers(answers))
 
-/** Within a handler: a job in the pool of the job for which it runs. */
-export const nested = <A, E>(job: Effect.Effect<A, E, GreenWorkers>): Effect.Effect<A> =>
-  Effect.flatMap(Effect.serviceOption(GreenWorkers), (pool) =>
-    Effect.orDie(Effect.provideService(job, GreenWorkers, Option.getOrThrow(pool)))
+/** Within a handler: a job in a pool of the job for which it runs, whose context it has. */
+export const nested = <A, E>(job: Effect.Effect<A, E, GreenWorkers | OtherWorkers>): Effect.Effect<A> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    hasPools(context) ? Effect.orDie(Effect.provideContext(job, context)) : Effect.die(new Error("no pool"))
   )
+
+const hasPools = (context: Context.Context<never>): context is Context.Context<GreenWorkers | OtherWorkers> =>
+  Context.getOption(context, GreenWorkers)._tag === "Some"
 
 export const statistics: Effect.Effect<WorkersStatistics, never, GreenWorkers> = Effect.flatMap(
   GreenWorkers,
