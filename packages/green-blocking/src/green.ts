@@ -138,7 +138,7 @@ const isGreen = <F>(_run: unknown): _run is F => true
 export const withSignal =
   (signal: AbortSignal) =>
   <A, E, R>(job: Effect.Effect<A, E, R>): Effect.Effect<A, E | JobError, R> =>
-    Effect.raceFirst(job, aborted(signal))
+    Effect.suspend(() => (signal.aborted ? aborted(signal) : Effect.raceFirst(job, aborted(signal))))
 
 const aborted = (signal: AbortSignal): Effect.Effect<never, JobError> =>
   Effect.callback((resume) => {

@@ -9,10 +9,12 @@ export const Word = {
   /** Counted up by the host after every message and interruption: a blocked thread waits for it to change. */
   wake: 0,
   /** The number of the job that is interrupted. A number, so that it needs no clearing: it means no other job. */
-  interrupted: 1
+  interrupted: 1,
+  /** 1 when the thread has started, and takes jobs. */
+  started: 2
 } as const
 
-export const wordCount = 2
+export const wordCount = 3
 
 /** What the host sends. */
 export type ToWorker = StartJob | Reply

@@ -25,6 +25,8 @@ export class Calls {
   readonly #handlers: ReadonlyMap<string, Handler>
   readonly #contextFor: (handler: Handler, span: number) => Context.Context<never>
   readonly #send: (reply: Reply, transfer: Array<Transferable>) => void
+  /** Told when the first of them begins, and when the last one has ended. */
+  readonly #waits: (isWaiting: boolean) => void
   readonly #calls = new Map<number, Call>()
   #isOver = false
   #ended: (() => void) | undefined
@@ -32,16 +34,13 @@ export class Calls {
   constructor(
     handlers: ReadonlyMap<string, Handler>,
     contextFor: (handler: Handler, span: number) => Context.Context<never>,
-    send: (reply: Reply, transfer: Array<Transferable>) => void
+    send: (reply: Reply, transfer: Array<Transferable>) => void,
+    waits: (isWaiting: boolean) => void
   ) {
     this.#handlers = handlers
     this.#contextFor = contextFor
     this.#send = send
-  }
-
-  /** Whether something is not answered. */
-  get isWaiting(): boolean {
-    return this.#calls.size > 0
+    this.#waits = waits
   }
 
   request(request: number, operation: string, payload: unknown, span: number): void {
@@ -64,6 +63,7 @@ export class Calls {
   #perform(request: number, handler: Handler, payload: unknown, span: number): void {
     const call: Call = { isCancelled: false }
     this.#calls.set(request, call)
+    if (this.#calls.size === 1) this.#waits(true)
     const scope = Scope.makeUnsafe()
     const context = Context.add(this.#contextFor(handler, span), Scope.Scope, scope)
     const hand = (values: ReadonlyArray<unknown>): Effect.Effect<void> =>
@@ -106,6 +106,7 @@ export class Calls {
 
   #end(request: number, call: Call, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
     this.#calls.delete(request)
+    if (this.#calls.size === 0) this.#waits(false)
     if (!call.isCancelled) this.#answer(request, handler, exit)
     if (this.#calls.size > 0) return
     const ended = this.#ended
@@ -125,6 +126,8 @@ export class Calls {
       this.#send([ToWorker.reply, request, Outcome.success, encoded], transferOf(encoded))
     } catch (error) {
       this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(error) })
+      // Of a stream: nobody will ask for more of it.
+      this.cancel(request)
     }
   }
 

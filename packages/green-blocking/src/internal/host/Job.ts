@@ -23,6 +23,8 @@ export interface Home {
   readonly grace: number
   /** The job is over: its thread and its slot are free. */
   readonly leave: (job: Job) => void
+  /** The job begins to wait for operations, or goes on. */
+  readonly waits: (job: Job, isWaiting: boolean) => void
 }
 
 export class Job implements Tenant, Lineage {
@@ -36,6 +38,8 @@ export class Job implements Tenant, Lineage {
   readonly #onEnd: Array<(exit: Exit.Exit<unknown, unknown>) => void>
   #interruption: Exit.Exit<never, JobError> | undefined
   #isOver = false
+  /** How it ended, when all has been told. */
+  #exit: Exit.Exit<unknown, unknown> | undefined
   #killing: NodeJS.Timeout | undefined
 
   constructor(
@@ -56,16 +60,13 @@ export class Job implements Tenant, Lineage {
     this.#calls = new Calls(
       pool.handlers,
       (handler) => this.#contextFor(caller, handler),
-      (reply, transfer) => thread.answer(reply, transfer)
+      (reply, transfer) => thread.answer(reply, transfer),
+      (isWaiting) => pool.waits(this, isWaiting)
     )
   }
 
   get name(): string {
     return this.#request.name
-  }
-
-  get isWaiting(): boolean {
-    return this.#calls.isWaiting
   }
 
   heard(message: ToHost): void {
@@ -93,6 +94,10 @@ export class Job implements Tenant, Lineage {
 
   /** Ends it, with `exit` as its exit unless its thread does not end. `ended` is called after that. */
   interrupt(exit: Exit.Exit<never, JobError>, ended: (exit: Exit.Exit<unknown, unknown>) => void): void {
+    if (this.#exit !== undefined) {
+      ended(this.#exit)
+      return
+    }
     this.#onEnd.push(ended)
     if (this.#isOver || this.#interruption !== undefined) return
     this.#interruption = exit
@@ -107,6 +112,7 @@ export class Job implements Tenant, Lineage {
     clearTimeout(this.#killing)
     this.pool.leave(this)
     this.#calls.end(() => {
+      this.#exit = exit
       for (const each of this.#onEnd) each(exit)
     })
   }

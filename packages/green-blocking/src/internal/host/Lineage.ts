@@ -12,18 +12,16 @@ export interface Lineage {
   /** How many jobs are above it, itself included. */
   readonly depth: number
   readonly outer: Lineage | undefined
-  /** Whether its thread is blocked at this moment. */
-  readonly isWaiting: boolean
 }
 
 export const Lineage = Context.Reference<Lineage | undefined>("green-blocking/Lineage", {
   defaultValue: () => undefined
 })
 
-/** The slot of the innermost job of this pool that waits. */
+/** The slot of the innermost job of this pool. */
 export const lenderIn = (pool: object, lineage: Lineage | undefined): Slot | undefined => {
   for (let each = lineage; each !== undefined; each = each.outer) {
-    if (each.pool === pool) return each.isWaiting ? each.slot : undefined
+    if (each.pool === pool) return each.slot
   }
   return undefined
 }

@@ -140,16 +140,23 @@ export class Pool implements Home, Owner {
     this.#slots.release(job.slot)
   }
 
+  waits(job: Job, isWaiting: boolean): void {
+    this.#slots.waits(job.slot, isWaiting)
+  }
+
+  ending(thread: Thread, ended: Promise<void>): void {
+    this.#replace(thread)
+    const ending: Promise<unknown> = ended.then(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
+  }
+
   gone(thread: Thread): void {
     this.#stuck.delete(thread)
-    this.#forget(thread)
-    if (thread.jobs > 0) this.#warm()
+    this.#replace(thread)
   }
 
   stuck(thread: Thread): void {
     this.#stuck.add(thread)
-    this.#forget(thread)
-    this.#warm()
   }
 
   /** Takes no more jobs, interrupts those that there are, and ends all threads. */
@@ -159,7 +166,7 @@ export class Pool implements Home, Owner {
       for (const close of [...this.#waiting]) close()
       const jobs = [...this.#jobs].map((job) => Effect.exit(interrupt(job, failed(job, { _tag: "Closed" }))))
       const threads = Effect.promise(() => {
-        for (const thread of this.#threads) this.#retire(thread)
+        for (const thread of this.#threads) void thread.end()
         return Promise.all(this.#ending)
       })
       return Effect.andThen(Effect.all(jobs, { concurrency: "unbounded" }), threads)
@@ -183,39 +190,38 @@ export class Pool implements Home, Owner {
 
   /** It has ended its job. */
   #return(thread: Thread): void {
-    if (thread.isLost) return
+    if (!thread.isUsable) return
     const { idleTimeout, maxJobs, size } = this.#options
     if (this.#isClosed || thread.jobs >= maxJobs || this.#threads.size > size) {
-      this.#retire(thread)
+      void thread.end()
       return
     }
     this.#idle.push(thread)
     if (idleTimeout === Infinity) return
     const timer = setTimeout(() => {
-      if (this.#threads.size > this.#options.minSize) this.#retire(thread)
+      if (this.#threads.size > this.#options.minSize) void thread.end()
     }, idleTimeout)
     timer.unref()
     this.#timers.set(thread, timer)
   }
 
-  #retire(thread: Thread): void {
-    this.#forget(thread)
-    const ending: Promise<unknown> = thread.end().then(() => this.#ending.delete(ending))
-    this.#ending.add(ending)
-    this.#warm()
-  }
-
-  #forget(thread: Thread): void {
-    this.#threads.delete(thread)
+  /** It takes no more jobs. One that has never had any may be one that cannot start: others would not, either. */
+  #replace(thread: Thread): void {
+    if (!this.#threads.delete(thread)) return
     clearTimeout(this.#timers.get(thread))
     this.#timers.delete(thread)
     const place = this.#idle.indexOf(thread)
     if (place >= 0) this.#idle.splice(place, 1)
+    if (thread.jobs > 0) this.#warm()
   }
 
-  /** There are always so many. */
+  /** There are always so many. If they cannot be started, the next job tells why. */
   #warm(): void {
-    while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.#new())
+    try {
+      while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.#new())
+    } catch {
+      return
+    }
   }
 }
 

@@ -14,6 +14,8 @@ export class Slot {
   readonly lender: Slot | undefined
   /** Who asks for this one, because it is called by the job that has it. */
   readonly borrowers = new Set<Ticket>()
+  /** Whether the job that has it waits for an operation: so it may be lent. */
+  isWaiting = false
   isLent = false
   isReleased = false
 
@@ -31,6 +33,9 @@ interface Ticket {
 export class Slots {
   #free: number
   readonly #queue = new Set<Ticket>()
+  /** Those that are given back in the course of giving another one: after it, for there may be many. */
+  readonly #released: Array<Slot> = []
+  #isReleasing = false
 
   constructor(size: number) {
     this.#free = size
@@ -51,7 +56,7 @@ export class Slots {
       granted(new Slot(undefined))
       return nothing
     }
-    if (source !== undefined && !source.isLent) {
+    if (source?.isWaiting === true && !source.isLent) {
       source.isLent = true
       granted(new Slot(source))
       return nothing
@@ -62,21 +67,38 @@ export class Slots {
     return () => this.#forget(ticket)
   }
 
+  /** The job that has the slot begins to wait for an operation, or goes on. While it waits, its slot is lent. */
+  waits(slot: Slot, isWaiting: boolean): void {
+    slot.isWaiting = isWaiting
+    if (isWaiting && !slot.isLent && !slot.isReleased) this.#lend(slot)
+  }
+
   /** Gives a slot back, or on to who waits for it. One that is lent is given back by who has borrowed it. */
   release(slot: Slot): void {
     slot.isReleased = true
-    if (slot.isLent) return
-    const { lender } = slot
-    if (lender === undefined) this.#give()
-    else this.#giveBack(lender)
+    this.#released.push(slot)
+    if (this.#isReleasing) return
+    this.#isReleasing = true
+    try {
+      for (let next = this.#released.pop(); next !== undefined; next = this.#released.pop()) this.#giveBack(next)
+    } finally {
+      this.#isReleasing = false
+    }
   }
 
-  #giveBack(lender: Slot): void {
-    lender.isLent = false
-    if (lender.isReleased) {
-      this.release(lender)
+  #giveBack(slot: Slot): void {
+    if (slot.isLent) return
+    const { lender } = slot
+    if (lender === undefined) {
+      this.#give()
       return
     }
+    lender.isLent = false
+    if (lender.isReleased) this.#giveBack(lender)
+    else if (lender.isWaiting) this.#lend(lender)
+  }
+
+  #lend(lender: Slot): void {
     const [next] = lender.borrowers
     if (next === undefined) return
     this.#forget(next)

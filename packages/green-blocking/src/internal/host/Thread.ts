@@ -33,6 +33,8 @@ export interface Tenant {
 export interface Owner {
   /** How long it has to end, in milliseconds. */
   readonly killDeadline: number
+  /** It is to end, and takes no more jobs; `ended` is when it is gone or given up. */
+  readonly ending: (thread: Thread, ended: Promise<void>) => void
   readonly gone: (thread: Thread) => void
   /** It does not end, and is given up. It may be gone some day. */
   readonly stuck: (thread: Thread) => void
@@ -49,8 +51,8 @@ export class Thread {
   #failure: { readonly error: unknown } | undefined
   /** How many jobs it has been given. */
   jobs = 0
-  /** It is not there any more, or does not end. */
-  isLost = false
+  /** Whether it can be given jobs: not when it is to end, or has ended. */
+  isUsable = true
 
   /** Throws what `new Worker` throws. */
   constructor(options: ThreadOptions, owner: Owner) {
@@ -62,7 +64,7 @@ export class Thread {
         workerData: start,
         transferList: [port2],
         name: options.name,
-        ...(options.env === undefined ? {} : { env: { ...options.env } }),
+        ...(options.env === undefined ? {} : { env: definedOf(options.env) }),
         ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
@@ -120,7 +122,11 @@ export class Thread {
 
   /** Ends the thread, whatever it does. It is over when the thread is gone, or given up after the deadline. */
   end(): Promise<void> {
-    return (this.#ending ??= this.#end())
+    if (this.#ending !== undefined) return this.#ending
+    this.isUsable = false
+    this.#ending = this.#end()
+    this.#owner.ending(this, this.#ending)
+    return this.#ending
   }
 
   async #end(): Promise<void> {
@@ -133,7 +139,6 @@ export class Thread {
     const isGone = await Promise.race([this.#exited, late])
     clearTimeout(timer)
     if (isGone) return
-    this.isLost = true
     this.#keepAlive(false)
     this.#owner.stuck(this)
     this.#loseTenant({ _tag: "CannotKill", milliseconds })
@@ -151,6 +156,8 @@ export class Thread {
   }
 
   #gone(code: number): void {
+    this.isUsable = false
+    this.#owner.gone(this)
     // What it said last may still be on its way.
     for (;;) {
       const received = receiveMessageOnPort(this.#port)
@@ -158,9 +165,8 @@ export class Thread {
       this.#tenant?.heard(received.message)
     }
     this.#port.close()
-    this.isLost = true
-    this.#owner.gone(this)
-    this.#loseTenant(reasonOf(this.#failure, code))
+    const hasStarted = Atomics.load(this.#words, Word.started) === 1
+    this.#loseTenant(reasonOf(hasStarted, this.#failure, code))
   }
 
   #loseTenant(reason: JobErrorReason): void {
@@ -180,9 +186,19 @@ export class Thread {
   }
 }
 
-const reasonOf = (failure: { readonly error: unknown } | undefined, code: number): JobErrorReason => {
-  if (failure === undefined) return { _tag: "WorkerExited", code }
-  const cause = failure.error
-  const isMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
-  return isMemory ? { _tag: "OutOfMemory", cause } : { _tag: "WorkerFailed", cause }
+const reasonOf = (
+  hasStarted: boolean,
+  failure: { readonly error: unknown } | undefined,
+  code: number
+): JobErrorReason => {
+  const cause = failure?.error
+  if (cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return { _tag: "OutOfMemory", cause }
+  }
+  if (!hasStarted) return { _tag: "NotStarted", cause: cause ?? new Error(`it exited with code ${code}`) }
+  return failure === undefined ? { _tag: "WorkerExited", code } : { _tag: "WorkerFailed", cause }
 }
+
+/** Node makes the text "undefined" of a variable that is not defined. */
+const definedOf = (env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))

@@ -4,7 +4,7 @@
  */
 import { workerData } from "node:worker_threads"
 import { toThrown } from "../thrown.ts"
-import { type Done, Ending, type JobContext, ToHost, ToWorker } from "../wire.ts"
+import { type Done, Ending, ToHost, ToWorker, Word } from "../wire.ts"
 import { type Module, type Post, jobOf, run } from "./running.ts"
 import type { Start } from "./start.ts"
 import { ThreadPort } from "./ThreadPort.ts"
@@ -17,18 +17,24 @@ port.on("message", (message: ToWorker) => {
   // A reply that comes between jobs is one that nobody waits for.
   if (message[0] === ToWorker.reply) return
   const [, job, url, name, args, context] = message
+  threadPort.begin(job, context)
+  if (threadPort.interrupted) {
+    end([ToHost.done, job, Ending.interrupted])
+    return
+  }
   const module = modules.get(url)
-  if (module === undefined) void load(job, url, name, args, context)
-  else start(job, module, name, args, context)
+  if (module === undefined) void load(job, url, name, args)
+  else start(job, module, name, args)
 })
 
-const load = async (
-  job: number,
-  url: string,
-  name: string,
-  args: ReadonlyArray<unknown>,
-  context: JobContext | undefined
-): Promise<void> => {
+// The host would wait for ever for the end of a job that could not be read: its thread fails, and says why.
+port.on("messageerror", (error) => {
+  throw error
+})
+
+Atomics.store(words, Word.started, 1)
+
+const load = async (job: number, url: string, name: string, args: ReadonlyArray<unknown>): Promise<void> => {
   let module: Module
   try {
     module = await import(url)
@@ -37,22 +43,16 @@ const load = async (
     return
   }
   modules.set(url, module)
-  start(job, module, name, args, context)
+  start(job, module, name, args)
 }
 
-const start = (
-  job: number,
-  module: Module,
-  name: string,
-  args: ReadonlyArray<unknown>,
-  context: JobContext | undefined
-): void => {
+const start = (job: number, module: Module, name: string, args: ReadonlyArray<unknown>): void => {
   const f = jobOf(module, job, name)
   if (typeof f !== "function") {
     end(f)
     return
   }
-  threadPort.begin(job, context)
+  // While its module was loaded.
   if (threadPort.interrupted) end([ToHost.done, job, Ending.interrupted])
   else run(threadPort, f, args, post)
 }
