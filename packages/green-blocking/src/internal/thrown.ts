@@ -140,9 +140,11 @@ const isThrown = (value: unknown): value is Thrown =>
 
 const fieldsOf = (error: Error, encode: Encode | undefined): Record<string, unknown> => {
   const fields: Record<string, unknown> = {}
-  const source = encoded(error, encode) ?? error
+  const own = encoded(error, encode)
+  const source = own ?? error
   for (const name of namesOf(source)) {
-    if (isOfErrors(name)) continue
+    // A class may have declared fields of these names, and is made of all that it has declared.
+    if (own === undefined ? isOfErrors(name) : name === "__proto__") continue
     const copy = cloned(read(source, name))
     if (copy !== undefined) fields[name] = copy.value
   }

@@ -149,9 +149,9 @@ describe("toThrown and fromThrown", () => {
 
   it("take the fields that the class encodes, and the own ones if that throws", () => {
     const error = new NotFound("a")
-    const encoded = toThrown(error, () => ({ id: 1, stack: "no" }))
+    const encoded = toThrown(error, () => ({ id: 1, name: "its own", message: "its own" }))
     assert(encoded.error)
-    assert.deepStrictEqual(encoded.fields, { id: 1 })
+    assert.deepStrictEqual(encoded.fields, { id: 1, name: "its own", message: "its own" })
     const own = toThrown(error, () => {
       throw new Error("no")
     })
