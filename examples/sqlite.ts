@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { green, GreenWorkers } from "green-blocking"
+import { green, GreenWorkers, type WorkersOptions } from "green-blocking"
 import { NoRate, Rates } from "./sqlite/operations.ts"
 
 const load = () => import("./sqlite/queries.ts")
@@ -29,7 +29,10 @@ const Handlers = Rates.toLayer({
     })
 })
 
-const Workers = GreenWorkers.layer(Rates, { size: 1, idleTimeout: Infinity }).pipe(Layer.provide(Handlers))
+// The database is lost with its thread: keep it, and give what is interrupted the time to roll back.
+const options: WorkersOptions = { size: 1, idleTimeout: Infinity, grace: "10 seconds" }
+
+const Workers = GreenWorkers.layer(Rates, options).pipe(Layer.provide(Handlers))
 
 /** How often a timer of the host's comes while an Effect goes on. */
 const ticksDuring = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, number], E, R> =>

@@ -11,7 +11,7 @@ const templates: Readonly<Record<string, string>> = {
   "/book": `<p><i>{{title}}</i> by {{include "author"}}</p>`,
   "/film": `<p><b>{{title}}</b>, {{year}}</p>`,
   "/author": `<a href="/authors/{{author}}">{{author}}</a>`,
-  "/footer": `<small>Made with {{items.length}} items</small>`
+  "/footer": `<small>items: {{items.length}}</small>`
 }
 
 export const listen = Effect.acquireRelease(
