@@ -42,8 +42,15 @@ describe("the blocks of a document", () => {
       "````"
     ].join("\n")
     expect(blocksOf("guide.md", text)).toEqual([
-      { file: "guide.md", line: 2, code: `console.log("one")`, run: true, output: "one" },
-      { file: "guide.md", line: 11, code: "listen()\n  .forever()", run: false, output: undefined }
+      { file: "guide.md", line: 2, name: undefined, code: `console.log("one")`, run: true, output: "one" },
+      { file: "guide.md", line: 11, name: undefined, code: "listen()\n  .forever()", run: false, output: undefined }
+    ])
+  })
+
+  it("may be files with a name", () => {
+    const text = ["```ts job.ts", "export const one = 1", "```"].join("\n")
+    expect(blocksOf("guide.md", text)).toEqual([
+      { file: "guide.md", line: 1, name: "job.ts", code: "export const one = 1", run: false, output: undefined }
     ])
   })
 
@@ -66,12 +73,14 @@ describe("the blocks of a document", () => {
       "// ```"
     ].join("\n")
     expect(blocksOfSource("a.ts", text)).toEqual([
-      { file: "a.ts", line: 6, code: "if (a) {\n  b()\n}", run: true, output: undefined }
+      { file: "a.ts", line: 6, name: undefined, code: "if (a) {\n  b()\n}", run: true, output: undefined }
     ])
   })
 
   it("say what they are in words that are known", () => {
-    expect(() => blocksOf("a.md", "```ts norun\n```")).toThrow("a.md:1: a ts block knows the word no-run, not norun")
+    expect(() => blocksOf("a.md", "```ts norun\n```")).toThrow(
+      "a.md:1: a ts block knows the word no-run and the name of a file, not norun"
+    )
     expect(() => blocksOf("a.md", "```text output\n```")).toThrow("a.md:1: this output stands below no ts block")
     expect(() => blocksOf("a.md", "```ts\n```\ntext\n```text output\n```")).toThrow("a.md:4: this output")
   })
@@ -79,7 +88,14 @@ describe("the blocks of a document", () => {
 
 describe("a block", () => {
   const folder = temporary("docs")
-  const block = (line: number, code: string): Block => ({ file: "a.md", line, code, run: true, output: undefined })
+  const block = (line: number, code: string, name?: string): Block => ({
+    file: "a.md",
+    line,
+    name,
+    code,
+    run: name === undefined,
+    output: undefined
+  })
   const good = block(2, `const a: string = "one"\nconsole.log(a)`)
   const mistyped = block(8, `console.log(1)\nconst a: string = 1\nexport {}`)
   const failing = block(20, `throw new Error("no")`)
@@ -88,7 +104,10 @@ describe("a block", () => {
     40,
     `const log = (f: () => void, _: ClassMethodDecoratorContext) => () => (console.log("@"), f())\nclass A {\n  @log\n  f() {}\n}\nnew A().f()`
   )
-  writeBlocks(folder, [good, mistyped, failing, endless, decorated])
+  const named = block(50, `export const one = 1`, "named.ts")
+  const importing = block(60, `import { one } from "./named.ts"\nconsole.log(one)`)
+  const misimporting = block(70, `import { two } from "./named.ts"\nconsole.log(two)`)
+  writeBlocks(folder, [good, mistyped, failing, endless, decorated, named, importing, misimporting])
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it(
@@ -97,6 +116,8 @@ describe("a block", () => {
       const errors = await checkBlocks(folder)
       expect(errors(good)).toEqual([])
       expect(errors(decorated)).toEqual([])
+      expect(errors(importing)).toEqual([])
+      expect(errors(misimporting)).toEqual([expect.stringMatching(/a\.md\/70\.ts\(71,10\): error TS2305/)])
       expect(errors(mistyped)).toEqual([expect.stringMatching(/a\.md\/8\.ts\(10,7\): error TS2322/)])
     },
     minute
@@ -105,6 +126,11 @@ describe("a block", () => {
   it("is run", async () => {
     expect(await runBlock(folder, good)).toEqual({ code: 0, stdout: "one\n", stderr: "" })
     expect(await runBlock(folder, decorated)).toEqual({ code: 0, stdout: "@\n", stderr: "" })
+  })
+
+  it("may import one that has a name", async () => {
+    expect(await runBlock(folder, importing)).toEqual({ code: 0, stdout: "1\n", stderr: "" })
+    expect(() => writeBlocks(folder, [named, named])).toThrow("a.md:50: there is a named.ts already")
   })
 
   it("fails with what it throws, and when it does not end", async () => {

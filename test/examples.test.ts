@@ -7,6 +7,17 @@ const minute = 60_000
 
 /** What an example prints, to the letter. The main example has tests of its own, beside it. */
 const printed: Readonly<Record<string, string>> = {
+  "examples/babel.ts": `
+const buttons = ["in den Korb", "bezahlen"];
+const buttons = ["ajouter au panier", "payer"];
+
+compile: threw: /shop.js: there is no la for "add to basket"
+  1 | const buttons = [
+> 2 |   t("add to basket"),
+    |   ^^^^^^^^^^^^^^^^^^
+  3 |   t("pay")
+  4 | ];
+`,
   "examples/http.ts": `
 over the network: Emma, Persuasion, Middlemarch
 in memory:        Emma, Persuasion, Middlemarch
@@ -65,6 +76,43 @@ download ███████████████████████�
 on the event loop:   it is 42, found with 7 questions
 blocking the thread: it is 42, found with 7 questions
 in a virtual world:  it is 42, found with 7 questions
+`,
+  "examples/runaway.ts": `
+^a+$       true
+^(a+)+b$   takes too long
+^b         false
+^(a|a)*c$  takes too long
+a{50}      true
+running 0, stuck 0
+`,
+  "examples/sqlite.ts": `
+total: 26
+a long query: 2000000; the host went on meanwhile: true
+refused: NoRate DEM
+too late: TimeoutError
+orders: 2
+threads started: 1
+`,
+  "examples/templates.ts": `
+<h1>New</h1>
+<p><i>Emma</i> by <a href="/authors/Jane Austen">Jane Austen</a></p>
+<p><b>Metropolis</b>, 1927</p>
+<small>items: 2</small>
+
+<h1>Books</h1>
+<p><i>Emma</i> by <a href="/authors/Jane Austen">Jane Austen</a></p>
+<small>items: 1</small>
+
+NoTemplate play
+`,
+  "examples/wsgi.ts": `
+answered: 12
+visits: 12
+never more than 3 at a time: true
+HELLO! (1)
+WORLD! (2)
+not found: 404
+a client that leaves interrupts what its request waits for
 `
 }
 

@@ -3,6 +3,7 @@
  *
  * - A block is a whole module, with its imports. It is type-checked, then run; it must end with exit code 0.
  * - `ts no-run`: it is type-checked only.
+ * - `ts job.ts`: a file of that name, which the other blocks of the document can import; by itself it is not run.
  * - `text output` or `console output`, directly below: what the program prints, to the letter.
  */
 import { parseSync } from "oxc-parser"
@@ -16,6 +17,8 @@ export interface Block {
   readonly file: string
   /** The line of the opening fence. */
   readonly line: number
+  /** The name of its file, if other blocks import it. */
+  readonly name: string | undefined
   readonly code: string
   readonly run: boolean
   readonly output: string | undefined
@@ -48,9 +51,10 @@ export const blocksOf = (file: string, text: string, firstLine = 1): ReadonlyArr
     const wrong = (message: string) => new Error(`${file}:${line}: ${message}`)
 
     if (languages.includes(language)) {
-      const unknown = words.find((word) => word !== "no-run")
-      if (unknown !== undefined) throw wrong(`a ts block knows the word no-run, not ${unknown}`)
-      above = { file, line, code, run: !words.includes("no-run"), output: undefined }
+      const name = words.find((word) => word.endsWith(".ts"))
+      const unknown = words.find((word) => word !== "no-run" && word !== name)
+      if (unknown !== undefined) throw wrong(`a ts block knows the word no-run and the name of a file, not ${unknown}`)
+      above = { file, line, name, code, run: name === undefined && !words.includes("no-run"), output: undefined }
       blocks.push(above)
     } else if (words.includes("output")) {
       if (above === undefined || !above.run) throw wrong("this output stands below no ts block that is run")
@@ -84,12 +88,15 @@ export const allBlocks = (): ReadonlyArray<Block> => [
 
 // Running
 
-const path = (folder: string, { file, line }: Block) => join(folder, file, `${line}.ts`)
+const path = (folder: string, { file, line, name = `${line}.ts` }: Block) => join(folder, file, name)
 
 /** Writes each block to a file of its own, its lines numbered as in its document. */
 export const writeBlocks = (folder: string, blocks: ReadonlyArray<Block>): void => {
+  const written = new Set<string>()
   for (const block of blocks) {
     const file = path(folder, block)
+    if (written.has(file)) throw new Error(`${block.file}:${block.line}: there is a ${block.name} already`)
+    written.add(file)
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, "\n".repeat(block.line) + block.code + "\n")
   }
@@ -108,6 +115,7 @@ export const checkBlocks = async (folder: string): Promise<(block: Block) => Rea
       rootDir: root,
       tsBuildInfoFile: join(folder, "tsconfig.tsbuildinfo"),
       rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
       noUnusedLocals: false,
       noUnusedParameters: false,
       plugins: []

@@ -82,13 +82,21 @@ type IsPromise<T> = 0 extends 1 & T ? false : [Extract<T, PromiseLike<unknown>>]
  * `WorkerExited`, `OutOfMemory`, `CannotKill`). Interruption ends the function: see `GreenWorkers`.
  *
  * @example
- * ```ts no-run
+ * ```ts job.ts
+ * export const render = (names: ReadonlyArray<string>): string => names.map((name) => `<p>${name}</p>`).join("")
+ * ```
+ *
+ * @example
+ * ```ts
  * import * as Effect from "effect/Effect"
- * import { green } from "green-blocking"
+ * import * as RpcGroup from "effect/rpc/RpcGroup"
+ * import { green, GreenWorkers } from "green-blocking"
  *
  * const render = green(() => import("./job.ts"), new URL("./job.ts", import.meta.url), "render")
  *
- * export const page = render(["a", "b"]).pipe(Effect.timeout("5 seconds"))
+ * const page = render(["a", "b"]).pipe(Effect.timeout("5 seconds"))
+ *
+ * console.log(await Effect.runPromise(page.pipe(Effect.provide(GreenWorkers.layer(RpcGroup.make())))))
  * ```
  *
  * @category constructors

@@ -15,18 +15,29 @@ export const errorDecoder = (
   // Each alone, since each is encoded alone: of a union, all members would have to be cloneable as they are.
   const receivers = membersOf(schema).map(receiver)
   return (thrown) => {
-    const encoded = thrown.error ? thrown.fields : thrown.value
-    for (const receive of receivers) {
-      try {
-        const error = receive(encoded)
-        if (thrown.error && error instanceof Error) restore(error, thrown.stack, job)
-        return { error }
-      } catch {
-        // None of this one.
+    for (const encoded of readings(thrown)) {
+      for (const receive of receivers) {
+        try {
+          const error = receive(encoded)
+          if (thrown.error && error instanceof Error) restore(error, thrown.stack, job)
+          return { error }
+        } catch {
+          // None of this one.
+        }
       }
     }
     return undefined
   }
+}
+
+/**
+ * What was thrown, as a schema may know it. An error that nothing has encoded in its thread, for the job performs no
+ * operations, keeps the fields apart that every error has: a class may have declared them.
+ */
+const readings = (thrown: Thrown): ReadonlyArray<unknown> => {
+  if (!thrown.error) return [thrown.value]
+  const { fields, message, name } = thrown
+  return [fields, { message, ...fields }, { name, message, ...fields }]
 }
 
 const membersOf = (schema: Schema.Top): ReadonlyArray<Schema.Top> =>

@@ -41,7 +41,9 @@ export class HerePort implements Port {
     this.#calls = new Calls(
       handlers,
       (handler, span) => Context.add(contextFor(handler, span), Scheduler.Scheduler, this.#turns),
-      (reply, transfer) => this.#replies.set(reply[1], structuredClone(reply, { transfer }))
+      (reply, transfer) => this.#replies.set(reply[1], structuredClone(reply, { transfer })),
+      // There is no slot to lend.
+      () => {}
     )
   }
 

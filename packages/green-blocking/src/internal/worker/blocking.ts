@@ -122,6 +122,7 @@ export class BlockingOperation {
       const frames: { stack?: string } = {}
       Error.captureStackTrace(frames, caller)
       failure.stack = joinStacks(stack, performedBy(this.name), frames.stack)
+      settle(failure)
     }
     return failure
   }
@@ -149,7 +150,17 @@ const codecsOf = ({ failure, payload, success }: Operation): Codecs => ({
 /** The error with the stack of the caller, without what lies between. */
 const here = <E extends Error>(error: E, caller: Caller): E => {
   Error.captureStackTrace(error, caller)
+  settle(error)
   return error
+}
+
+/**
+ * Makes the message a field of its own. Libraries that the error goes through add to it, as to which file it was, and a
+ * class whose message is a getter would have them throw a TypeError in its place.
+ */
+const settle = (error: Error): void => {
+  const { message } = error
+  Object.defineProperty(error, "message", { value: message, writable: true, enumerable: false, configurable: true })
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
