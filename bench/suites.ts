@@ -45,5 +45,8 @@ export const suites: Readonly<Record<string, Suite>> = {
     connections: () => import("./pg/connections.ts"),
     many: () => import("./pg/many.ts"),
     pipeline: () => import("./pg/pipeline.ts")
+  },
+  blocking: {
+    roundTrip: () => import("./blocking/roundTrip.ts")
   }
 }
