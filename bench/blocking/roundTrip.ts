@@ -14,10 +14,12 @@ export const measure: Measure = async (scale) => {
     contender("synckit", program("synckit"))
   ])
   const [green, raw, synckit] = contenders
+  const warm = { work: "trips", operations: scale.count(20_000) }
   const task = { work: "trips", operations: scale.count(1_000) }
   const sides = { ours: green.does(task), raw: raw.does(task), synckit: synckit.does(task) }
+  for (const each of contenders) await each.does(warm).round()
   // Many short slices: see contest.ts.
-  const figures = await alternate({ ...scale, warmUps: scale.warmUps * 5, rounds: scale.rounds * 5 }, [
+  const figures = await alternate({ ...scale, warmUps: scale.warmUps, rounds: scale.rounds * 5 }, [
     sides.ours,
     sides.raw,
     sides.synckit

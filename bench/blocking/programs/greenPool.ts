@@ -6,8 +6,8 @@ import { green, GreenWorkers } from "green-blocking"
 import { Operations } from "./operations.ts"
 
 const Handlers = Operations.toLayer({
-  Get: ({ key }) => Effect.succeed(key),
-  Bytes: (bytes) => Effect.succeed(bytes)
+  Get: ({ key }) => Effect.sync(() => key),
+  Bytes: (bytes) => Effect.sync(() => bytes)
 })
 
 export const runtimeOf = (size: number): ManagedRuntime.ManagedRuntime<GreenWorkers, unknown> =>
