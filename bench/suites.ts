@@ -47,6 +47,9 @@ export const suites: Readonly<Record<string, Suite>> = {
     pipeline: () => import("./pg/pipeline.ts")
   },
   blocking: {
-    roundTrip: () => import("./blocking/roundTrip.ts")
+    roundTrip: () => import("./blocking/roundTrip.ts"),
+    megabyte: () => import("./blocking/megabyte.ts"),
+    crowd: () => import("./blocking/crowd.ts"),
+    jobs: () => import("./blocking/jobs.ts")
   }
 }
