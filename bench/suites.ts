@@ -50,6 +50,7 @@ export const suites: Readonly<Record<string, Suite>> = {
     roundTrip: () => import("./blocking/roundTrip.ts"),
     megabyte: () => import("./blocking/megabyte.ts"),
     crowd: () => import("./blocking/crowd.ts"),
-    jobs: () => import("./blocking/jobs.ts")
+    jobs: () => import("./blocking/jobs.ts"),
+    threads: () => import("./blocking/threads.ts")
   }
 }
