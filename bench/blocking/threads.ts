@@ -55,13 +55,7 @@ export const measure: Measure = async (full) => {
     })
   ]
   return [
-    ...rows(
-      "no Effect",
-      plain,
-      bare,
-      { relation: "<=", must: 3, aim: 2 },
-      { relation: "<=", must: 5, aim: 3 }
-    ),
+    ...rows("no Effect", plain, bare, { relation: "<=", must: 3, aim: 2 }, { relation: "<=", must: 5, aim: 3 }),
     ...rows("operations", operations, effect, { relation: "<=", must: 1.1 }, { relation: "<=", must: 1.2 })
   ]
 }
