@@ -27,9 +27,8 @@ const size = (): number => {
 const runtime = Pool.runtimeOf(threads)
 await runtime.runPromise(Effect.void)
 
-const worker = (program: string) => (words: Int32Array) => {
+const worker = (program: string) => (words: Int32Array) =>
   new Worker(new URL(program, import.meta.url), { workerData: words })
-}
 
 const starts: Readonly<Record<string, (words: Int32Array) => unknown>> = {
   "green, plain": (words) => runtime.runFork(Pool.holdPlain(words)),
