@@ -45,5 +45,12 @@ export const suites: Readonly<Record<string, Suite>> = {
     connections: () => import("./pg/connections.ts"),
     many: () => import("./pg/many.ts"),
     pipeline: () => import("./pg/pipeline.ts")
+  },
+  blocking: {
+    roundTrip: () => import("./blocking/roundTrip.ts"),
+    megabyte: () => import("./blocking/megabyte.ts"),
+    crowd: () => import("./blocking/crowd.ts"),
+    jobs: () => import("./blocking/jobs.ts"),
+    threads: () => import("./blocking/threads.ts")
   }
 }

@@ -164,6 +164,32 @@ it(
   3 * minute
 )
 
+const blockingRows = [
+  "round trip, 100 B, by the clock",
+  "round trip, 100 B, the fastest tenth, by the clock",
+  "round trip, 100 B, CPU",
+  "1 MB there and back, by the clock",
+  "operations of 4 threads, a second",
+  "a job of no work, by the clock",
+  "memory of a thread, no Effect",
+  "start of a thread, no Effect",
+  "memory of a thread, operations",
+  "start of a thread, operations"
+]
+
+it(
+  "prints every row of the blocking suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["blocking", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const lines = stdout.split("\n")
+    for (const row of blockingRows) expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
+    for (const peer of ["raw", "synckit", "postMessage", "piscina", "tinypool"]) expect(stdout).toContain(`  ${peer}: `)
+    expect(stdout).not.toContain("NaN")
+  },
+  3 * minute
+)
+
 it(
   "says of a row that it could not be measured without pgbench, or without a libpq of the system",
   async () => {

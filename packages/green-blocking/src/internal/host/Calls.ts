@@ -27,6 +27,8 @@ export class Calls {
   readonly #send: (reply: Reply, transfer: Array<Transferable>) => void
   /** Told when the first of them begins, and when the last one has ended. */
   readonly #waits: (isWaiting: boolean) => void
+  /** The last one of each handler, which is most often the next one too: to make one is a tenth of a round trip. */
+  readonly #contexts = new Map<Handler, { readonly span: number; readonly context: Context.Context<never> }>()
   readonly #calls = new Map<number, Call>()
   #isOver = false
   #ended: (() => void) | undefined
@@ -65,7 +67,7 @@ export class Calls {
     this.#calls.set(request, call)
     if (this.#calls.size === 1) this.#waits(true)
     const scope = Scope.makeUnsafe()
-    const context = Context.add(this.#contextFor(handler, span), Scope.Scope, scope)
+    const context = Context.add(this.#contextOf(handler, span), Scope.Scope, scope)
     const hand = (values: ReadonlyArray<unknown>): Effect.Effect<void> =>
       Effect.callback((resume) => {
         call.next = () => resume(Effect.void)
@@ -78,6 +80,14 @@ export class Calls {
       if (closing === undefined) this.#end(request, call, handler, exit)
       else Effect.runForkWith(context)(closing).addObserver(() => this.#end(request, call, handler, exit))
     })
+  }
+
+  #contextOf(handler: Handler, span: number): Context.Context<never> {
+    const known = this.#contexts.get(handler)
+    if (known?.span === span) return known.context
+    const context = this.#contextFor(handler, span)
+    this.#contexts.set(handler, { span, context })
+    return context
   }
 
   /** The next chunk of a stream is asked for. */
