@@ -40,6 +40,7 @@ export const EPOLLOUT = 0x004
 export const EPOLLERR = 0x008
 export const EPOLLHUP = 0x010
 export const POLLNVAL = 0x020
+export const EPOLLET = 0x80000000
 export const EPOLLONESHOT = 0x40000000
 export const O_NONBLOCK = 0x800
 export const O_CLOEXEC = 0x80000
