@@ -11,7 +11,7 @@ import { isMissing } from "../internal/libc.ts"
 import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
 import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
-import "./Relay.ts"
+import * as Relay from "./Relay.ts"
 import * as Watcher from "./Watcher.ts"
 
 /**
@@ -73,6 +73,9 @@ const open = (fd: number): EpollSet | Fd.FdError => {
   })
   return (opened = set)
 }
+
+// A worker thread may ask before the main thread itself ever waits for a descriptor.
+Relay.listen()
 
 const register: WaitFdClause = (request, resume) => {
   const set = opened ?? open(request.fd)

@@ -1,6 +1,6 @@
 /**
  * The main thread watches the sets of worker threads: all of them are in one set of its own, and whose set has something
- * is told so. It is there as soon as this module is loaded in the main thread, and opens nothing before a worker asks.
+ * is told so. It opens nothing before a worker asks.
  *
  * A set is reported once for what is new (edge-triggered), since it is the worker that takes it. It is closed here when
  * the worker has ended, however it ended: nobody else would.
@@ -92,7 +92,9 @@ const watch = (client: Client): void => {
   })
 }
 
-if (isMainThread) {
+/** Watches from now on for every worker thread that asks. Nothing happens in a worker thread itself. */
+export const listen = (): void => {
+  if (!isMainThread) return
   process.on("workerMessage", (message: unknown) => {
     if (isWatchSet(message)) watch(message)
   })

@@ -14,16 +14,24 @@ const mainThread = 0
 
 export const start = (_libc: Libc, { deliver, failed, fd }: Watched): Watcher => {
   const { port1: port, port2 } = new MessageChannel()
+  let scheduled = false
+  const schedule = (): void => {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(turn)
+  }
   const turn = (): void => {
-    // The main thread is told once of what is new: what is left is for us to remember.
-    if (deliver()) setImmediate(turn)
+    scheduled = false
+    // It rings once for what is new: what is left is for us to remember.
+    if (deliver()) schedule()
   }
   const fail = (reason: Fd.FdErrorReason): void => {
     port.close()
     failed(reason)
   }
   port.on("message", (message: FromMain) => {
-    if (message === doorbell) turn()
+    // Not at once: a port gives a thousand messages before timers have their turn.
+    if (message === doorbell) schedule()
     else fail(message)
   })
   const ask: WatchSet = { "green-core/watch": 1, set: fd, port: port2 }
