@@ -1,8 +1,7 @@
 /** The laws, on the event loop of a worker thread. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-// The main thread watches for its workers if it has loaded this.
-import "green-core"
+import { Green } from "green-core"
 import { turnsOfTheLoop } from "green-core/testing"
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"
@@ -22,9 +21,12 @@ const laws = first.flatMap((said) => ("laws" in said ? said.laws : []))
 
 const ask = (asked: Asked): void => worker.postMessage(asked)
 
+// Of a main thread that has loaded green-core: so it watches for its workers.
+const hadTurns = Effect.provide(turnsOfTheLoop, Green.layer)
+
 const answers = new Map<number, (said: { readonly error?: unknown }) => void>()
 worker.on("message", (said: Said) => {
-  if ("settle" in said) void Effect.runPromise(turnsOfTheLoop).then(() => ask("settled"))
+  if ("settle" in said) void Effect.runPromise(hadTurns).then(() => ask("settled"))
   else if ("law" in said) answers.get(said.law)?.(said)
 })
 
