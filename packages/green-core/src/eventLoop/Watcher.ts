@@ -1,12 +1,14 @@
 /**
  * Who tells that the epoll set has something: the one thing that differs from place to place.
  *
- * On Node's main thread it is libuv (`LoopWatcher`), in a worker thread the main thread (`WorkerWatcher`).
+ * On Node's main thread it is libuv (`LoopWatcher`), in a worker thread of Node's the main thread (`WorkerWatcher`), and
+ * on Bun and Deno a thread of their pool (`ThreadWatcher`).
  */
 import { isMainThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
 import { type Libc, type Missing, isMissing, libc } from "../internal/libc.ts"
 import * as LoopWatcher from "./LoopWatcher.ts"
+import * as ThreadWatcher from "./ThreadWatcher.ts"
 import * as WorkerWatcher from "./WorkerWatcher.ts"
 
 /** Watches one set. */
@@ -32,15 +34,13 @@ export interface Watch {
   readonly start: (libc: Libc, watched: Watched) => Watcher
 }
 
+const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
+
+const start = isNode ? (isMainThread ? LoopWatcher.start : WorkerWatcher.start) : ThreadWatcher.start
+
 /** The way to watch in this place, or why there is none. */
 export const find = (): Watch | Missing => {
-  if (process.versions["bun"] !== undefined || "Deno" in globalThis) {
-    return {
-      platform: process.versions["bun"] === undefined ? "deno" : "bun",
-      problem: "its loop cannot be asked to watch a descriptor; use Node, or Green.runSync"
-    }
-  }
   const system = libc()
   if (isMissing(system)) return system
-  return { libc: system, start: isMainThread ? LoopWatcher.start : WorkerWatcher.start }
+  return { libc: system, start }
 }
