@@ -45,5 +45,9 @@ export const suites: Readonly<Record<string, Suite>> = {
     connections: () => import("./pg/connections.ts"),
     many: () => import("./pg/many.ts"),
     pipeline: () => import("./pg/pipeline.ts")
+  },
+  runtimes: {
+    relay: () => import("./runtimes/relay.ts"),
+    files: () => import("./runtimes/files.ts")
   }
 }
