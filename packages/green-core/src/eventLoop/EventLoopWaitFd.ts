@@ -11,6 +11,7 @@ import { isMissing } from "../internal/libc.ts"
 import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
 import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
+import * as Relay from "./Relay.ts"
 import * as Watcher from "./Watcher.ts"
 
 /**
@@ -30,46 +31,51 @@ const open = (fd: number): EpollSet | Fd.FdError => {
   const watch = Watcher.find()
   if (isMissing(watch)) return Fd.unsupported(fd, "wait", watch.platform, watch.problem)
 
-  let scheduled = false
   let delivering = false
   let alive = false
 
-  // The process stays up while somebody waits. Waiters come and go in a delivery, so it is settled once after it.
+  // The thread stays up while somebody waits. Waiters come and go in a delivery, so it is settled once after it.
   const keepAlive = (): void => {
     if (delivering || alive === set.waited) return
     alive = set.waited
     if (alive) watcher.ref()
     else watcher.unref()
   }
-  const deliver = (): void => {
-    scheduled = false
+  const deliver = (): boolean => {
     delivering = true
     try {
       // Once even if nobody waits: what is left in the set would call again in every turn.
       for (let taken = 0; taken < most;) {
         const count = set.deliver(0)
-        if (count === 0 || !set.waited) break
+        if (count === 0) return false
+        if (!set.waited) break
         taken += count
       }
+      return true
     } finally {
       delivering = false
       keepAlive()
     }
   }
+  const failed = (reason: Fd.FdErrorReason): void => {
+    opened = undefined
+    watched = false
+    set.fail(reason)
+    set.close()
+  }
 
   const made = EpollSet.make(watch.libc, keepAlive)
   if (made instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: made.reason })
   const set = made
-  const watcher = watch.start(set.fd, () => {
-    if (scheduled) return
-    scheduled = true
-    setImmediate(deliver)
-  })
+  const watcher = watch.start(watch.libc, { fd: set.fd, deliver, failed })
   setImmediate(() => {
     watched = true
   })
   return (opened = set)
 }
+
+// A worker thread may ask before the main thread itself ever waits for a descriptor.
+Relay.listen()
 
 const register: WaitFdClause = (request, resume) => {
   const set = opened ?? open(request.fd)

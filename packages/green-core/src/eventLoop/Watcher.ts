@@ -1,49 +1,46 @@
 /**
- * Who tells that the epoll set has something: the one thing that differs from runtime to runtime.
+ * Who tells that the epoll set has something: the one thing that differs from place to place.
  *
- * On Node's main thread it is libuv, by koffi. The callback runs outside of Node's callback scope: promises that it
- * settles would wait for an unrelated event. So `EventLoop` does nothing in it but `setImmediate`.
+ * On Node's main thread it is libuv (`LoopWatcher`), in a worker thread of Node's the main thread (`WorkerWatcher`), and
+ * on Bun and Deno a thread of their pool (`ThreadWatcher`).
  */
 import { isMainThread } from "node:worker_threads"
+import type * as Fd from "../Fd.ts"
 import { type Libc, type Missing, isMissing, libc } from "../internal/libc.ts"
+import * as LoopWatcher from "./LoopWatcher.ts"
+import * as ThreadWatcher from "./ThreadWatcher.ts"
+import * as WorkerWatcher from "./WorkerWatcher.ts"
 
-/** Watches one descriptor until the process ends. */
+/** Watches one set. */
 export interface Watcher {
-  /** Keeps the process alive. */
+  /** Keeps the thread alive. */
   readonly ref: () => void
-  /** Lets the process end. */
+  /** Lets it end. */
   readonly unref: () => void
+}
+
+/** Whose set is watched. */
+export interface Watched {
+  /** The descriptor of the set. */
+  readonly fd: number
+  /** Takes what is in it. Whether something may be left. Called where promises that it settles go on by themselves. */
+  readonly deliver: () => boolean
+  /** It is not watched any more, nor can be. */
+  readonly failed: (reason: Fd.FdErrorReason) => void
 }
 
 export interface Watch {
   readonly libc: Libc
-  /** Calls `onReadable` in every turn of the loop in which the descriptor is readable. */
-  readonly start: (fd: number, onReadable: () => void) => Watcher
+  readonly start: (libc: Libc, watched: Watched) => Watcher
 }
+
+const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
+
+const start = isNode ? (isMainThread ? LoopWatcher.start : WorkerWatcher.start) : ThreadWatcher.start
 
 /** The way to watch in this place, or why there is none. */
 export const find = (): Watch | Missing => {
-  if (process.versions["bun"] !== undefined || "Deno" in globalThis) {
-    return {
-      platform: process.versions["bun"] === undefined ? "deno" : "bun",
-      problem: "its loop cannot be asked to watch a descriptor; use Node, or Green.runSync"
-    }
-  }
-  if (!isMainThread) {
-    return {
-      platform: "a worker thread",
-      problem: "ending the worker while descriptors are watched would abort the process; use Green.runSync in it"
-    }
-  }
   const system = libc()
   if (isMissing(system)) return system
-  return {
-    libc: system,
-    start: (fd, onReadable) => {
-      // Whatever the status is, reading the set tells the truth.
-      const handle = system.koffi.node.poll(fd, { readable: true }, onReadable)
-      handle.unref()
-      return { ref: () => handle.ref(), unref: () => handle.unref() }
-    }
-  }
+  return { libc: system, start }
 }

@@ -137,7 +137,7 @@ export class EpollSet {
     const events = this.#events
     const count = epollWait(this.fd, events, most, milliseconds)
     if (count < 0) {
-      if (errno() !== Sys.EINTR) this.#fail(errno())
+      if (errno() !== Sys.EINTR) this.fail(Fd.system(undefined, "epoll_wait", errno()).reason)
       return 0
     }
     for (let event = 0; event < count; event++) {
@@ -237,10 +237,10 @@ export class EpollSet {
     if (this.#control(Sys.EPOLL_CTL_MOD, record, 0) !== 0) this.#registrations.delete(record.fd)
   }
 
-  /** The set itself has failed: somebody closed its descriptor. */
-  #fail(errno: number): void {
+  /** Fails everybody who waits: nothing is heard of the set any more, or somebody closed its descriptor. */
+  fail(reason: Fd.FdErrorReason): void {
     for (const record of [...this.#registrations.values()]) {
-      this.#forget(record, Exit.fail(Fd.system(undefined, "epoll_wait", errno)))
+      this.#forget(record, Exit.fail(new Fd.FdError({ fd: record.fd, operation: "wait", reason })))
     }
     this.#resumeSettled()
   }

@@ -15,6 +15,8 @@ export interface Libc {
   readonly epollControl: (epoll: number, operation: number, fd: number, event: Uint32Array) => number
   readonly epollWait: (epoll: number, events: Uint32Array, most: number, milliseconds: number) => number
   readonly poll: (descriptors: Int32Array, count: number, milliseconds: number) => number
+  /** The same, in a thread of the runtime's pool. */
+  readonly pollInThread: (descriptors: Int32Array, count: number, milliseconds: number, done: () => void) => void
   readonly read: (fd: number, bytes: Uint8Array, length: number) => number
   readonly write: (fd: number, bytes: Uint8Array, length: number) => number
   readonly shutdown: (fd: number, how: number) => number
@@ -40,6 +42,7 @@ export const EPOLLOUT = 0x004
 export const EPOLLERR = 0x008
 export const EPOLLHUP = 0x010
 export const POLLNVAL = 0x020
+export const EPOLLET = 0x80000000
 export const EPOLLONESHOT = 0x40000000
 export const O_NONBLOCK = 0x800
 export const O_CLOEXEC = 0x80000
@@ -85,13 +88,15 @@ const load = (): Libc | Missing => {
     return { platform, problem: `koffi could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}` }
   }
   const fcntl = library.func("int fcntl(int fd, int command, ...)")
+  const poll = library.func("int poll(void *descriptors, unsigned long count, int timeout)")
   return {
     koffi,
     errno: koffi.errno,
     epollCreate: library.func("int epoll_create1(int flags)"),
     epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
     epollWait: library.func("int epoll_wait(int epfd, void *events, int maxevents, int timeout)"),
-    poll: library.func("int poll(void *descriptors, unsigned long count, int timeout)"),
+    poll,
+    pollInThread: poll.async,
     read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
     write: library.func("intptr_t write(int fd, const void *bytes, size_t length)"),
     shutdown: library.func("int shutdown(int fd, int how)"),

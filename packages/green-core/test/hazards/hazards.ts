@@ -14,7 +14,6 @@ import { createRequire } from "node:module"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
-import { Worker } from "node:worker_threads"
 import type * as Koffi from "koffi"
 
 export interface Hazard {
@@ -341,46 +340,6 @@ export const hazards: ReadonlyArray<Hazard> = [
     }
   ),
 
-  hazard(
-    "worker.terminate(), idle: the worker waits for promises, not for descriptors, and ends",
-    Array.from({ length: 3 }, () => ["Unsupported", "promise", 1]),
-    function* () {
-      const { reader } = yield* FdIo.makePipe
-      const said: Array<unknown> = []
-      for (let round = 0; round < 3; round++) said.push(yield* terminated(reader, "idle"))
-      return said
-    }
-  ),
-
-  hazard(
-    "worker.terminate() while events flow, in it and in the main thread: they go on",
-    [...Array.from({ length: 3 }, () => ["Unsupported", "promise", 1]), "events flowed"],
-    function* () {
-      const end = yield* systemFixtures.endpoint
-      let events = 0
-      const flow = yield* start(
-        Effect.forever(
-          Effect.andThen(
-            end.makeReadable,
-            Effect.andThen(
-              waitFd(end.fd),
-              Effect.andThen(
-                end.readAll,
-                Effect.sync(() => events++)
-              )
-            )
-          )
-        )
-      )
-      const said: Array<unknown> = []
-      for (let round = 0; round < 3; round++) said.push(yield* terminated(end.fd, "busy"))
-      const before = events
-      yield* turnsOfTheLoop
-      yield* Fiber.interrupt(flow)
-      return [...said, events > before ? "events flowed" : "events stopped"]
-    }
-  ),
-
   hazard("the set that is waited in, and the loop's that it is in: typed failures", ["EINVAL", "ELOOP"], function* () {
     const end = yield* systemFixtures.endpoint
     yield* start(waitFd(end.fd))
@@ -495,12 +454,4 @@ const dup = (fd: number, place?: number): Effect.Effect<number> =>
     const koffi: typeof Koffi = createRequire(import.meta.url)("koffi")
     const libc = koffi.load(null)
     return Number(place === undefined ? libc.func("int dup(int)")(fd) : libc.func("int dup2(int, int)")(fd, place))
-  })
-
-/** Starts a worker that waits for a descriptor and for a promise, and terminates it: what it said, and its exit code. */
-const terminated = (fd: number, mode: "idle" | "busy") =>
-  Effect.gen(function* () {
-    const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: { fd, mode } })
-    const said = yield* event<ReadonlyArray<unknown>>(worker, "message")
-    return [...said, yield* Effect.promise(() => worker.terminate())]
   })

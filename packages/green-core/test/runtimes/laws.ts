@@ -1,0 +1,44 @@
+/**
+ * The laws of `Green.layer`, in whatever place this is run: a line of JSON for each, and one for all. Imports nothing that
+ * only Node has.
+ *
+ * `--like-bun` makes Node look like a runtime whose loop watches no descriptors.
+ */
+import * as Effect from "effect/Effect"
+import { allLaws } from "../support/allLaws.ts"
+
+if (process.argv.includes("--like-bun")) Object.defineProperty(process.versions, "bun", { value: "1.0.0" })
+
+const { Green } = await import("green-core")
+const { systemFixtures, turnsOfTheLoop } = await import("green-core/testing")
+
+export interface Told {
+  readonly law: string
+  readonly result: "holds" | "skipped" | "broken"
+  readonly problem?: string
+}
+
+/** A thread may watch: it has had its time, and the loop its turns. */
+const settle = Effect.andThen(Effect.sleep("20 millis"), turnsOfTheLoop)
+
+const laws = allLaws({
+  name: "event loop",
+  run: (program) => Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Green.layer))),
+  settle,
+  fixtures: systemFixtures,
+  capabilities: ["promise", "hangup", "error", "closed", "reuse", "file", "idle"]
+})
+
+for (const [operation, each] of laws) {
+  for (const { name, run, skipped } of each) {
+    const law = `${operation}: ${name}`
+    const told: Told =
+      skipped === undefined
+        ? await run().then(
+            () => ({ law, result: "holds" }),
+            (error: unknown) => ({ law, result: "broken", problem: String(error) })
+          )
+        : { law, result: "skipped" }
+    console.log(JSON.stringify(told))
+  }
+}

@@ -1,0 +1,140 @@
+/** What worker threads that wait for descriptors could do to their process; see `hazards.test.ts`. */
+import * as Effect from "effect/Effect"
+import { FdIo, Green, type WaitFd, waitFd } from "green-core"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import { setImmediate as turn } from "node:timers/promises"
+import { Worker } from "node:worker_threads"
+import { openDescriptors } from "../support/descriptors.ts"
+import type { Told } from "./worker.ts"
+
+const say = (line: unknown): void => void Fs.writeSync(1, `${JSON.stringify(line)}\n`)
+
+const run = <A, E>(program: Effect.Effect<A, E, FdIo | WaitFd>) =>
+  Effect.runPromise(Effect.provide(program, Green.layer))
+
+const pair = () => run(FdIo.makeSocketPair)
+
+const start = (mode: Told["mode"], ends: Told["ends"]): Worker =>
+  new Worker(new URL("worker.ts", import.meta.url), { workerData: { mode, ends } satisfies Told })
+
+const said = async (worker: Worker): Promise<unknown> => {
+  const [message]: ReadonlyArray<unknown> = await once(worker, "message")
+  return message
+}
+
+/** One that is terminated while it does so: what it said, and its exit code. */
+const terminated = async (mode: Told["mode"], ends: Told["ends"]): Promise<string> => {
+  const worker = start(mode, ends)
+  return `${String(await said(worker))}, ${await worker.terminate()}`
+}
+
+/** What is open, and what keeps a process: both settle when the main thread has heard of the end. */
+const resources = () => ({
+  descriptors: openDescriptors().length,
+  ports: process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+})
+
+const back = async (base: ReturnType<typeof resources>): Promise<unknown> => {
+  for (let turns = 0; turns < 10_000; turns++) {
+    const now = resources()
+    if (now.descriptors === base.descriptors && now.ports === base.ports) return "back"
+    await turn()
+  }
+  return { base, now: resources() }
+}
+
+const tally = (lines: ReadonlyArray<string>): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const line of lines) counts[line] = (counts[line] ?? 0) + 1
+  return counts
+}
+
+const programs: Readonly<Record<string, () => Promise<void>>> = {
+  terminations: async () => {
+    const count = Number(process.argv[3] ?? 24)
+    const lanes = await Promise.all(Array.from({ length: 4 }, pair))
+    await Promise.all(lanes.map((ends) => terminated("flow", ends)))
+    const base = resources()
+    const ended: Array<string> = []
+    await Promise.all(
+      lanes.map(async (ends) => {
+        while (ended.length < count) ended.push(await terminated(ended.length % 4 === 3 ? "wait" : "flow", ends))
+      })
+    )
+    say(Object.keys(tally(ended)).toSorted())
+    say(await back(base))
+  },
+
+  "main busy": async () => {
+    const ends = await pair()
+    const end = await pair()
+    let events = 0
+    let isOver = false
+    const flow = run(
+      Effect.gen(function* () {
+        const bytes = new Uint8Array(1)
+        while (!isOver) {
+          yield* FdIo.write(end[0], bytes)
+          yield* waitFd(end[1])
+          yield* FdIo.read(end[1], bytes)
+          events++
+        }
+      })
+    )
+    say(await terminated("flow", ends))
+    const before = events
+    while (events < before + 100) await turn()
+    isOver = true
+    await flow
+    say("main goes on")
+  },
+
+  exit: async () => {
+    const ends = await pair()
+    const worker = start("exit", ends)
+    const [message, [code]] = await Promise.all([said(worker), once(worker, "exit")])
+    say([message, code])
+    // What the process can still do.
+    const again = start("once", await pair())
+    say(await said(again))
+    say(await again.terminate())
+  },
+
+  "exit of the process": async () => {
+    const workers = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const worker = start("flow", await pair())
+        return said(worker)
+      })
+    )
+    say(workers)
+    process.exit(5)
+  },
+
+  nested: async () => {
+    const ends = await pair()
+    say(await terminated("nest", ends))
+  },
+
+  sixteen: async () => {
+    const pairs = await Promise.all(Array.from({ length: 16 }, pair))
+    const workers = pairs.map((ends) => start("once", ends))
+    say(tally((await Promise.all(workers.map(said))).map(String)))
+    const answers = workers.map(said)
+    const exits = workers.map((worker) => once(worker, "exit"))
+    for (const [, end] of pairs) await run(FdIo.write(end, Uint8Array.of(1)))
+    say(tally((await Promise.all(answers)).map(String)))
+    say(tally((await Promise.all(exits)).flat().map(String)))
+  },
+
+  ends: async () => {
+    const ends = await pair()
+    const worker = start("once", ends)
+    say(await said(worker))
+    worker.unref()
+    // Nobody keeps the process but the worker that waits, which may not.
+  }
+}
+
+await programs[process.argv[2] ?? ""]?.()

@@ -1,0 +1,63 @@
+/** A worker thread that waits for descriptors of its main thread's, in the way that it is told. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { FdIo, Green, waitFd } from "green-core"
+import { once } from "node:events"
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
+
+export interface Told {
+  readonly mode: "flow" | "wait" | "exit" | "nest" | "once"
+  /** The two ends of a socket pair. */
+  readonly ends: readonly [number, number]
+}
+
+const post = (message: unknown) => Effect.sync(() => parentPort?.postMessage(message))
+
+/** A byte goes there and back. */
+const trip = ([one, other]: Told["ends"]) =>
+  Effect.gen(function* () {
+    const bytes = new Uint8Array(1)
+    for (const [from, to] of [
+      [one, other],
+      [other, one]
+    ] as const) {
+      yield* FdIo.write(from, bytes)
+      yield* waitFd(to)
+      yield* FdIo.read(to, bytes)
+    }
+  })
+
+const program = ({ ends, mode }: Told) =>
+  Effect.gen(function* () {
+    const waiter = yield* Effect.forkChild(waitFd(ends[0]), { startImmediately: true })
+    if (mode === "once") {
+      yield* post("waits")
+      const { readable } = yield* Fiber.join(waiter)
+      return yield* post(readable)
+    }
+    yield* Fiber.interrupt(waiter)
+    for (let trips = 0; trips < 100; trips++) yield* trip(ends)
+    if (mode === "wait") {
+      yield* post("waits")
+      yield* waitFd(ends[0])
+    }
+    if (mode === "nest") yield* post(yield* nested(ends))
+    yield* post("flows")
+    if (mode === "exit") setImmediate(() => process.exit(7))
+    return yield* Effect.forever(trip(ends))
+  })
+
+/** A worker of this worker: what it says, and how it ended when it was terminated. */
+const nested = (ends: Told["ends"]) =>
+  Effect.promise(async () => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { mode: "flow", ends } satisfies Told })
+    const [said] = await once(worker, "message")
+    return `nested ${said}, ${await worker.terminate()}`
+  })
+
+if (!isMainThread) {
+  const told: Told = workerData
+  await Effect.runPromise(program(told).pipe(Effect.provide(Green.layer))).catch((error: unknown) => {
+    parentPort?.postMessage(error instanceof Error ? error.message : String(error))
+  })
+}
