@@ -52,6 +52,7 @@ export const suites: Readonly<Record<string, Suite>> = {
     crowd: () => import("./blocking/crowd.ts"),
     jobs: () => import("./blocking/jobs.ts"),
     threads: () => import("./blocking/threads.ts")
+  },
   runtimes: {
     relay: () => import("./runtimes/relay.ts"),
     files: () => import("./runtimes/files.ts")
