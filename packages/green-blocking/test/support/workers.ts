@@ -35,14 +35,14 @@ export const remember = green(loadPlain, plainUrl, "remember")
 
 /** Jobs that perform operations. */
 export const ask = green(loadPerforming, performingUrl, "ask")
-export const other = green(loadPerforming, performingUrl, "other")
-export const askAll = green(loadPerforming, performingUrl, "askAll")
+const other = green(loadPerforming, performingUrl, "other")
+const askAll = green(loadPerforming, performingUrl, "askAll")
 export const wait = green(loadPerforming, performingUrl, "wait")
 export const swallow = green(loadPerforming, performingUrl, "swallow")
 export const stubborn = green(loadPerforming, performingUrl, "stubborn")
 export const askAfterTimeout = green(loadPerforming, performingUrl, "askAfterTimeout")
 export const askTwice = green(loadPerforming, performingUrl, "askTwice")
-export const firstNumber = green(loadPerforming, performingUrl, "firstNumber")
+const firstNumber = green(loadPerforming, performingUrl, "firstNumber")
 export const askForEver = green(loadPerforming, performingUrl, "askForEver")
 
 export interface Answers {
@@ -70,7 +70,7 @@ export const workers = (
 /** A second pool beside the first. */
 export class OtherWorkers extends Context.Service<OtherWorkers, GreenWorkers["Service"]>()("OtherWorkers") {}
 
-export const otherWorkers = (
+const otherWorkers = (
   options: WorkersOptions = {},
   answers: Answers = {}
 ): Layer.Layer<OtherWorkers, WorkersOptionError> =>

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { availableParallelism } from "node:os"
 import type { WorkersOptions } from "../../GreenWorkers.ts"
 import { WorkersOptionError } from "../../JobError.ts"
@@ -45,7 +46,8 @@ const countOrInfinity = (option: string, value: number) =>
     : wrong(option, value, "a whole number from 1 on, or Infinity")
 
 const milliseconds = (option: string, value: Duration.Input, mayBeInfinite: boolean) => {
-  const duration = Duration.fromInput(value)
+  // What is not a number would be zero.
+  const duration = Number.isNaN(value) ? Option.none() : Duration.fromInput(value)
   const length = duration._tag === "Some" ? Duration.toMillis(duration.value) : -1
   const isFine = length >= 0 && (length <= maxMilliseconds || (mayBeInfinite && length === Infinity))
   const most = mayBeInfinite ? "24 days, or Infinity" : "24 days"
