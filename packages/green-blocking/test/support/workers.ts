@@ -35,14 +35,11 @@ export const remember = green(loadPlain, plainUrl, "remember")
 
 /** Jobs that perform operations. */
 export const ask = green(loadPerforming, performingUrl, "ask")
-const other = green(loadPerforming, performingUrl, "other")
-const askAll = green(loadPerforming, performingUrl, "askAll")
 export const wait = green(loadPerforming, performingUrl, "wait")
 export const swallow = green(loadPerforming, performingUrl, "swallow")
 export const stubborn = green(loadPerforming, performingUrl, "stubborn")
 export const askAfterTimeout = green(loadPerforming, performingUrl, "askAfterTimeout")
 export const askTwice = green(loadPerforming, performingUrl, "askTwice")
-const firstNumber = green(loadPerforming, performingUrl, "firstNumber")
 export const askForEver = green(loadPerforming, performingUrl, "askForEver")
 
 export interface Answers {
@@ -70,7 +67,7 @@ export const workers = (
 /** A second pool beside the first. */
 export class OtherWorkers extends Context.Service<OtherWorkers, GreenWorkers["Service"]>()("OtherWorkers") {}
 
-const otherWorkers = (
+export const otherWorkers = (
   options: WorkersOptions = {},
   answers: Answers = {}
 ): Layer.Layer<OtherWorkers, WorkersOptionError> =>
