@@ -19,9 +19,9 @@ import type { WaitFd } from "./WaitFd.ts"
  * The event loop: `wait` suspends the fiber until the promise is settled, `waitFd` until the loop sees the descriptor
  * ready. The process stays up while somebody waits, and ends by itself after.
  *
- * Waiting for descriptors needs Node on Linux; elsewhere `waitFd` fails `Unsupported` and `wait` goes on working.
+ * Waiting for descriptors needs Linux, and Node, Bun or Deno; elsewhere `waitFd` fails `Unsupported` and `wait` goes on working.
  *
- * In a worker thread the main thread watches, and rings when something is ready: it has to be a program that has loaded
+ * In a worker thread of Node the main thread watches, and rings when something is ready: it has to be a program that has loaded
  * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may be terminated at any
  * time.
  *

@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
-import { isMissing } from "../internal/libc.ts"
+import { isMissing, libc } from "../internal/libc.ts"
 import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
 import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
@@ -28,8 +28,8 @@ let watched = false
 /** The set of this thread, or why there is none. */
 const open = (fd: number): EpollSet | Fd.FdError => {
   if (opened !== undefined) return opened
-  const watch = Watcher.find()
-  if (isMissing(watch)) return Fd.unsupported(fd, "wait", watch.platform, watch.problem)
+  const system = libc()
+  if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
 
   let delivering = false
   let alive = false
@@ -64,10 +64,10 @@ const open = (fd: number): EpollSet | Fd.FdError => {
     set.close()
   }
 
-  const made = EpollSet.make(watch.libc, keepAlive)
+  const made = EpollSet.make(system, keepAlive)
   if (made instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: made.reason })
   const set = made
-  const watcher = watch.start(watch.libc, { fd: set.fd, deliver, failed })
+  const watcher = Watcher.start(system, { fd: set.fd, deliver, failed })
   setImmediate(() => {
     watched = true
   })

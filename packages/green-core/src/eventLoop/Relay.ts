@@ -46,6 +46,11 @@ class Relay {
     return 0
   }
 
+  /** Closes the set of a worker that has ended before it was watched. */
+  close(set: number): void {
+    this.#libc.close(set)
+  }
+
   #remove(number: number, set: number): void {
     this.#clients.delete(number)
     // It fails if somebody has closed the set: then the number is another's by now.
@@ -83,10 +88,18 @@ const watch = (client: Client): void => {
     refuse(opened)
     return
   }
-  // It would keep the process alive, as any port with a listener.
+  // It would keep the process alive, as a port does.
   client.port.unref()
+  let hasEnded = false
+  client.port.on("close", () => {
+    hasEnded = true
+  })
   // In the next turn the loop watches our set, and the kernel refuses one that contains the loop's.
   setImmediate(() => {
+    if (hasEnded) {
+      opened.close(client.set)
+      return
+    }
     const errno = opened.add(client)
     if (errno !== 0) refuse(Fd.system(undefined, "epoll_ctl", errno).reason)
   })

@@ -6,7 +6,7 @@
  */
 import { isMainThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
-import { type Libc, type Missing, isMissing, libc } from "../internal/libc.ts"
+import type { Libc } from "../internal/libc.ts"
 import * as LoopWatcher from "./LoopWatcher.ts"
 import * as ThreadWatcher from "./ThreadWatcher.ts"
 import * as WorkerWatcher from "./WorkerWatcher.ts"
@@ -29,18 +29,11 @@ export interface Watched {
   readonly failed: (reason: Fd.FdErrorReason) => void
 }
 
-export interface Watch {
-  readonly libc: Libc
-  readonly start: (libc: Libc, watched: Watched) => Watcher
-}
-
 const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
 
-const start = isNode ? (isMainThread ? LoopWatcher.start : WorkerWatcher.start) : ThreadWatcher.start
-
-/** The way to watch in this place, or why there is none. */
-export const find = (): Watch | Missing => {
-  const system = libc()
-  if (isMissing(system)) return system
-  return { libc: system, start }
-}
+/** Begins to watch, in the way of this place. */
+export const start: (libc: Libc, watched: Watched) => Watcher = isNode
+  ? isMainThread
+    ? LoopWatcher.start
+    : WorkerWatcher.start
+  : ThreadWatcher.start

@@ -30,6 +30,10 @@ describe("worker threads that wait for descriptors", () => {
     assert.deepStrictEqual(await lines("exit"), [["flows", 7], "waits", 1])
   })
 
+  it("process.exit in a worker that has only begun to wait leaves nothing behind", async () => {
+    assert.deepStrictEqual(await lines("leave"), ["flows, 1", { 0: 8 }, "back"])
+  })
+
   it("process.exit in the main thread while workers are busy ends the process, with its code", async () => {
     assert.deepStrictEqual(await lines("exit of the process", { code: 5 }), [["flows", "flows", "flows", "flows"]])
   })

@@ -101,6 +101,15 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
     say(await again.terminate())
   },
 
+  leave: async () => {
+    const ends = await pair()
+    say(await terminated("flow", ends))
+    const base = resources()
+    const exits = Array.from({ length: 8 }, () => once(start("leave", ends), "exit"))
+    say(tally((await Promise.all(exits)).flat().map(String)))
+    say(await back(base))
+  },
+
   "exit of the process": async () => {
     const workers = await Promise.all(
       Array.from({ length: 4 }, async () => {

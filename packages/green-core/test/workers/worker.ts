@@ -6,7 +6,7 @@ import { once } from "node:events"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 
 export interface Told {
-  readonly mode: "flow" | "wait" | "exit" | "nest" | "once"
+  readonly mode: "flow" | "wait" | "exit" | "leave" | "nest" | "once"
   /** The two ends of a socket pair. */
   readonly ends: readonly [number, number]
 }
@@ -30,6 +30,7 @@ const trip = ([one, other]: Told["ends"]) =>
 const program = ({ ends, mode }: Told) =>
   Effect.gen(function* () {
     const waiter = yield* Effect.forkChild(waitFd(ends[0]), { startImmediately: true })
+    if (mode === "leave") process.exit(0)
     if (mode === "once") {
       yield* post("waits")
       const { readable } = yield* Fiber.join(waiter)
