@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ResourceLimits } from "node:worker_threads"
-import type { Rpc, RpcGroup } from "./internal/effectRpc.ts"
+import type { NoServices, Rpc, RpcGroup } from "./internal/effectRpc.ts"
 import { handlersOf } from "./internal/host/Handlers.ts"
 import { poolOptions } from "./internal/host/options.ts"
 import { Pool } from "./internal/host/Pool.ts"
@@ -107,13 +107,12 @@ export type Handlers<R extends Rpc.Any> = Rpc.ToHandler<R> | Rpc.Middleware<R>
  * @category models
  * @since 0.1.0
  */
-export type NeedsNoServices<R extends Rpc.Any> = [Rpc.Services<R>] extends [never]
-  ? []
-  : [mistake: { readonly mistake: "the schemas of these operations need services, and blocking code has none" }]
+export type NeedsNoServices<R extends Rpc.Any> = NoServices<Rpc.Services<R>>
 
 /**
  * A pool of worker threads for blocking code. `green` gives it jobs; a job has a thread of its own until it ends, and
- * performs the operations of the pool's group, whose handlers run here, in fibers of the caller's.
+ * performs the operations of the pool's group, whose handlers run here, each in a fiber with the
+ * context of the job's caller.
  *
  * - **Threads** are started when they are needed, up to `size`, and kept warm. Of those that are idle, the one that
  *   worked last is taken first. They keep no process alive that has nothing else to do.

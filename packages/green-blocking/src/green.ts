@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { Buffer } from "node:buffer"
 import type { Cloneable, Mistake } from "./Cloneable.ts"
-import { GreenWorkers, type JobRequest } from "./GreenWorkers.ts"
+import { GreenWorkers } from "./GreenWorkers.ts"
 import { errorDecoder } from "./internal/declared.ts"
 import { describe } from "./internal/described.ts"
 import { JobError } from "./JobError.ts"
@@ -110,19 +110,15 @@ export const green = <Module, const Name extends keyof Module & string, E = neve
 ): GreenFunction<Module[Name], E, Workers> => {
   const decodeError = errorDecoder(options.error, name)
   const href = String(url)
+  const workers: Effect.Effect<GreenWorkers["Service"], never, unknown> = options.workers ?? GreenWorkers
   const run = (...args: ReadonlyArray<unknown>): Effect.Effect<unknown, unknown, unknown> =>
     href.startsWith("file:")
-      ? performIn(options.workers ?? GreenWorkers, { url: href, name, args, decodeError })
+      ? Effect.flatMap(workers, (pool) => pool.run({ url: href, name, args, decodeError }))
       : Effect.fail(new JobError({ job: name, reason: { _tag: "NotAFile", url: href } }))
   describe(run, { load, url: href, name })
   if (isGreen<GreenFunction<Module[Name], E, Workers>>(run)) return run
   throw new Error("unreachable")
 }
-
-const performIn = (
-  workers: Context.Key<never, GreenWorkers["Service"]> | Context.Key<any, GreenWorkers["Service"]>,
-  request: JobRequest
-): Effect.Effect<unknown, unknown, unknown> => Effect.flatMap(workers, (pool) => pool.run(request))
 
 /** Its types are those of the function in the other thread, which only its import knows. */
 const isGreen = <F>(_run: unknown): _run is F => true

@@ -26,18 +26,24 @@ const Handlers = Ops.toLayer({
 const Workers = GreenWorkers.layer(Ops, { size: 2 }).pipe(Layer.provide(Handlers))
 
 it.layer(Workers)("green", (it) => {
-  it.effect("runs", () =>
+  it.effect("gives what the function returns, fails with what it throws, and is interrupted, all in one thread", () =>
     Effect.gen(function* () {
       expect(yield* render(["a", "b"])).toBe("<a>\n<b>")
       expect(yield* now()).toEqual(new Date(5))
       expect(yield* sum(1000)).toBe(500500)
       const error = yield* Effect.flip(render(["nothing"]))
       expect(error).toBeInstanceOf(NotFound)
-      console.log(error.stack)
+      expect(error.stack).toMatch(/NotFound: there is no nothing\n[^]*\n {4}at Get \(performed by a job[^]*at render /)
       const fiber = yield* Effect.forkChild(wait())
       yield* Effect.yieldNow
       yield* Fiber.interrupt(fiber)
-      console.log(yield* (yield* GreenWorkers).statistics)
+      expect(yield* (yield* GreenWorkers).statistics).toMatchObject({
+        threads: 1,
+        idle: 1,
+        running: 0,
+        queued: 0,
+        started: 1
+      })
     })
   )
 })

@@ -11,6 +11,11 @@ import { RequestId } from "effect/rpc/RpcMessage"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import type { Headers } from "./effectHttp.ts"
 
+/** Refuses, as a parameter that nobody can give, schemas that need services. */
+export type NoServices<Services> = [Services] extends [never]
+  ? []
+  : [mistake: { readonly mistake: "the schemas of these operations need services, and blocking code has none" }]
+
 export { Rpc }
 export type { RpcGroup }
 

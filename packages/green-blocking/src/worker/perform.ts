@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Rpc, RpcGroup } from "../internal/effectRpc.ts"
+import type { NoServices, Rpc, RpcGroup } from "../internal/effectRpc.ts"
 import { operationsOf } from "../internal/effectRpc.ts"
 import { BlockingOperation, type CallOptions, portFor } from "../internal/worker/blocking.ts"
 import { encodeError } from "../internal/worker/encodeError.ts"
@@ -92,9 +92,7 @@ export type PerformedGroup<R extends Rpc.Any> = {
  */
 export const perform = <R extends Rpc.Any>(
   group: RpcGroup.RpcGroup<R>,
-  ..._mistake: [Rpc.ServicesClient<R>] extends [never]
-    ? []
-    : [mistake: { readonly mistake: "the schemas of these operations need services, and blocking code has none" }]
+  ..._mistake: NoServices<Rpc.ServicesClient<R>>
 ): PerformedGroup<R> => {
   lent.encodeError = encodeError
   const performed: Record<string, unknown> = {}
