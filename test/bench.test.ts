@@ -191,6 +191,19 @@ it(
 )
 
 it(
+  "prints every row of the runtimes suite, with a figure",
+  async () => {
+    const { code, stderr, stdout } = await bench(["runtimes", "--smoke"])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const lines = stdout.split("\n")
+    for (const row of ["one wait in a worker thread", "fs.promises.readFile while 8 workers wait"])
+      expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
+    expect(stdout).not.toContain("NaN")
+  },
+  minute
+)
+
+it(
   "says of a row that it could not be measured without pgbench, or without a libpq of the system",
   async () => {
     const environment = ["PGBENCH=no-such-pgbench", "GREEN_LIBPQ=/no-such-library"]

@@ -5,7 +5,7 @@
  * processor that sleeps, and which of the two it is changes by the second.
  */
 import { fork } from "node:child_process"
-import { once } from "node:events"
+import { converse } from "../conversation.ts"
 import { alternate, ratioRow, type Row, type Scale, type Side, summary, type Target } from "../harness.ts"
 import type { Slice, Task } from "./programs/answer.ts"
 
@@ -23,19 +23,7 @@ export const contender = async (
   ...parameters: ReadonlyArray<string>
 ): Promise<Contender> => {
   const child = fork(program, parameters, { execArgv: [], serialization: "advanced" })
-  const ended = once(child, "exit").then(([code, signal]) =>
-    Promise.reject(new Error(`${name} ended with ${code ?? signal}`))
-  )
-  // One that is closed has nothing more to say.
-  ended.catch(() => {})
-  await Promise.race([once(child, "message"), ended])
-  const round = async (task: Task): Promise<Slice> => {
-    const answer = Promise.race([once(child, "message"), ended])
-    child.send(task)
-    const [slice]: ReadonlyArray<Slice> = await answer
-    if (slice === undefined) throw new Error(`${name} gave no answer`)
-    return slice
-  }
+  const round = await converse<Task, Slice>(name, child)
   return { name, round, close: () => child.kill() }
 }
 

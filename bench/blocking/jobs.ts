@@ -7,8 +7,8 @@ export const measure: Measure = async (scale) => {
   const program = build()
   const [green, piscina, tinypool] = await Promise.all([
     contender("green", program("green"), "1"),
-    contender("piscina", program("piscina"), "1"),
-    contender("tinypool", program("tinypool"), "1")
+    contender("piscina", program("threadPool"), "piscina", "1"),
+    contender("tinypool", program("threadPool"), "tinypool", "1")
   ])
   const slices = { operations: 500, warmUp: 20_000, times: 5 }
   const figures = await contest(scale, "nothing", slices, [green, piscina, tinypool])

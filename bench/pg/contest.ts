@@ -7,8 +7,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fork } from "node:child_process"
-import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { converse } from "../conversation.ts"
 import { ratioRow, type Row, type Scale, type Side, type Target } from "../harness.ts"
 import type { Server } from "./server.ts"
 import { hundred, type Work, type Works } from "./works.ts"
@@ -65,17 +65,7 @@ export const contender = (
       Effect.sync(() => fork(program, [JSON.stringify(server), JSON.stringify(contestant)])),
       (child) => Effect.sync(() => child.kill())
     )
-    const ended = once(child, "exit").then(([code, signal]) =>
-      Promise.reject(new Error(`${name} ended with ${code ?? signal}`))
-    )
-    yield* Effect.promise(() => Promise.race([once(child, "message"), ended]))
-    const round = async (task: Task): Promise<Slice> => {
-      const answer = Promise.race([once(child, "message"), ended])
-      child.send(task)
-      const [slice]: ReadonlyArray<Slice> = await answer
-      if (slice === undefined) throw new Error(`${name} gave no answer`)
-      return slice
-    }
+    const round = yield* Effect.promise(() => converse<Task, Slice>(name, child))
     return { does: (task) => ({ name, round: () => round(task) }) }
   })
 
