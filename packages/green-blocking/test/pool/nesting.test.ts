@@ -149,18 +149,20 @@ describe("a job within a handler of a job", () => {
       const words = makeWords()
       const begin = yield* Deferred.make<void>()
       const sum = yield* Deferred.make<number, JobError>()
+      const ended = yield* Deferred.make<void>()
       // A fiber that outlives the operation, and runs a job later; the next operation is to wait for it.
       const Other = () =>
         Effect.gen(function* () {
           const job = Effect.andThen(Deferred.await(begin), nested(add(2, 3)))
           yield* Effect.forkDetach(Deferred.complete(sum, job), { startImmediately: true })
-          return yield* Effect.never
+          return yield* Effect.onExit(Effect.never, () => Deferred.succeed(ended, undefined))
         })
       const Ask = () => Effect.orDie(Deferred.await(sum))
       yield* Effect.gen(function* () {
         const outer = yield* Effect.forkChild(askAfterTimeout(words, 1))
         yield* reaches(words, Word.begun)
-        yield* until(() => true)
+        // The word of the worker is faster than its message: the operation has been taken back when its handler has ended.
+        yield* Deferred.await(ended)
         yield* Deferred.succeed(begin, undefined)
         yield* until(({ queued }) => queued === 1)
         tell(words, Word.goOn)
