@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { green, type JobError } from "green-blocking"
+import { turnsOfTheLoop } from "green-core/testing"
 import { causeOf, reasonOf } from "../support/reason.ts"
 import { makeWords, reaches, read, tell, Word } from "../support/words.ts"
 import {
@@ -161,8 +162,10 @@ describe("a job within a handler of a job", () => {
       yield* Effect.gen(function* () {
         const outer = yield* Effect.forkChild(askAfterTimeout(words, 1))
         yield* reaches(words, Word.begun)
-        // The word of the worker is faster than its message: the operation has been taken back when its handler has ended.
+        // The word of the worker is faster than its message: the operation has been taken back when its handler has
+        // ended, and the fiber of the handler after that.
         yield* Deferred.await(ended)
+        yield* turnsOfTheLoop
         yield* Deferred.succeed(begin, undefined)
         yield* until(({ queued }) => queued === 1)
         tell(words, Word.goOn)
