@@ -15,6 +15,7 @@ import { poolOptions } from "./internal/host/options.ts"
 import { Pool } from "./internal/host/Pool.ts"
 import type { Thrown } from "./internal/wire.ts"
 import type { WorkersOptionError } from "./JobError.ts"
+import type { AnySharedReference } from "./SharedReference.ts"
 
 /**
  * How a pool of workers is made.
@@ -40,6 +41,8 @@ export interface WorkersOptions {
   readonly grace?: Duration.Input
   /** How long the ending of a thread may take; then it is left behind. Five seconds unless said. */
   readonly killDeadline?: Duration.Input
+  /** The references whose values of the caller jobs see: made by `SharedReference.make`. None unless said. */
+  readonly references?: ReadonlyArray<AnySharedReference>
   /** The name of its threads, as tools show it: `"green"` unless said. */
   readonly name?: string
   /** `process.env` in its threads: a copy of that of this process unless said. */
@@ -111,8 +114,8 @@ export type NeedsNoServices<R extends Rpc.Any> = NoServices<Rpc.Services<R>>
 
 /**
  * A pool of worker threads for blocking code. `green` gives it jobs; a job has a thread of its own until it ends, and
- * performs the operations of the pool's group, whose handlers run here, each in a fiber with the
- * context of the job's caller.
+ * performs the operations of the pool's group, whose handlers run here, each in a fiber: with the services of their
+ * layer, and with the span, the log annotations, the loggers, the tracer and the shared references of the job's caller.
  *
  * - **Threads** are started when they are needed, up to `size`, and kept warm. Of those that are idle, the one that
  *   worked last is taken first. They keep no process alive that has nothing else to do.

@@ -12,6 +12,8 @@ import * as Data from "effect/Data"
  * - `Threw`: it threw `cause`, which is none of its declared errors.
  * - `NotCloneable`: something in its `arguments` or in its `result` cannot go from one thread to another. `path` says
  *   where it is, `problem` what it is.
+ * - `InvalidReference`: the caller's value of `reference`, which the pool shares with its jobs, is refused by its schema or
+ *   cannot go to another thread.
  * - `NotLoaded`: its module could not be loaded.
  * - `NotExported`: its module has no such function; `functions` are those that it has.
  * - `NotSynchronous`: it returned a promise.
@@ -37,6 +39,7 @@ export type JobErrorReason =
       readonly path: string
       readonly problem: string
     }
+  | { readonly _tag: "InvalidReference"; readonly reference: string; readonly problem: string }
   | { readonly _tag: "NotLoaded"; readonly cause: unknown }
   | { readonly _tag: "NotExported"; readonly functions: ReadonlyArray<string> }
   | { readonly _tag: "NotSynchronous" }
@@ -72,6 +75,8 @@ const describe = (job: string, reason: JobErrorReason): string => {
       return `threw: ${messageOf(reason.cause)}`
     case "NotCloneable":
       return `${reason.part}${reason.path} cannot be sent to another thread: ${reason.problem}`
+    case "InvalidReference":
+      return `the value of ${reason.reference}, which the pool shares, cannot be sent: ${reason.problem}`
     case "NotLoaded":
       return `its module could not be loaded: ${messageOf(reason.cause)}`
     case "NotExported":

@@ -33,6 +33,16 @@ export const makerAndSender = (schema: Schema.Top): ((given: unknown) => unknown
 export const receiver = (schema: Schema.Top): ((value: unknown) => unknown) =>
   Schema.decodeUnknownSync(plan(schema).sent)
 
+/** As `receiver`, of a schema whose type is known. */
+export const typedReceiver = <A>(schema: Schema.Codec<A, unknown>): ((value: unknown) => A) => {
+  const receive = receiver(schema)
+  if (gives<A>(receive)) return receive
+  throw new Error("unreachable")
+}
+
+/** What a plan sends is decoded to what its schema is of; the types of `plan` forget that. */
+const gives = <A>(_receive: (value: unknown) => unknown): _receive is (value: unknown) => A => true
+
 /** Of a stream: turns the elements that were received together into values. */
 export const chunkReceiver = (schema: Schema.Top): ((values: unknown) => ReadonlyArray<unknown>) => {
   const receive = receiver(schema)

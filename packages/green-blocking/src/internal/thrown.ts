@@ -195,6 +195,18 @@ const cloned = (value: unknown): { readonly value: unknown } | undefined => {
   }
 }
 
+/** What can be cloned of attributes, and the text of what cannot. */
+export const toAttributes = (values: Readonly<Record<string, unknown>>): Attributes => {
+  const attributes: Record<string, unknown> = {}
+  for (const name of namesOf(values)) {
+    if (name !== "__proto__") attributes[name] = toAttribute(read(values, name))
+  }
+  return attributes
+}
+
+/** A copy of what can be cloned, or its text. */
+export const toAttribute = (value: unknown): unknown => (cloned(value) ?? { value: text(value) }).value
+
 const isError = (value: unknown): value is Error => {
   try {
     return types.isNativeError(value) || value instanceof Error

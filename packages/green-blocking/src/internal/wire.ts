@@ -74,7 +74,7 @@ export type ToHost =
   | readonly [kind: typeof ToHost.spanStart, span: SpanStart]
   | readonly [kind: typeof ToHost.spanEvent, span: number, name: string, time: bigint, attributes: Attributes]
   | readonly [kind: typeof ToHost.spanAttribute, span: number, key: string, value: unknown]
-  | readonly [kind: typeof ToHost.spanEnd, span: number, time: bigint, failure: Thrown | undefined]
+  | readonly [kind: typeof ToHost.spanEnd, span: number, time: bigint, failure: ReadonlyArray<Reason>]
   | Done
 export const ToHost = {
   request: 0,
@@ -122,6 +122,8 @@ export const Ending = {
 export interface JobContext {
   readonly span?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }
   readonly annotations?: Attributes
+  /** The least level that is logged. */
+  readonly minimumLogLevel?: string
   /** The declared references that have a value of the caller's own, encoded, by key. */
   readonly references?: Readonly<Record<string, unknown>>
 }
@@ -129,17 +131,23 @@ export interface JobContext {
 /** By name, each something that can be cloned. */
 export type Attributes = Readonly<Record<string, unknown>>
 
+/** Why something failed: as a Cause of Effect's has its reasons. */
+export type Reason =
+  | { readonly _tag: "Fail" | "Die"; readonly thrown: Thrown }
+  | { readonly _tag: "Interrupt"; readonly fiber: number | undefined }
+
 /** What is logged in a worker. */
 export interface LogEntry {
-  /** A level of Effect's. */
-  readonly level: string
-  /** What can be cloned, and the text of what cannot. */
-  readonly message: ReadonlyArray<unknown>
+  /** A level of Effect's: that of the caller if none is said. */
+  readonly level: string | undefined
+  readonly message: ReadonlyArray<Thrown>
+  /** Those that are not the caller's. */
   readonly annotations: Attributes
   /** The labels of log spans and when they began, in milliseconds since 1970. */
   readonly logSpans: ReadonlyArray<readonly [label: string, start: number]>
-  /** The cause of a failure, if one is logged. */
-  readonly cause: Thrown | undefined
+  readonly cause: ReadonlyArray<Reason>
+  /** When it was logged, in milliseconds since 1970. */
+  readonly time: number
   /** The span in which it was logged: 0 is that of the caller. */
   readonly span: number
 }
@@ -157,7 +165,7 @@ export interface SpanStart {
   readonly attributes: Attributes
 }
 
-/** Something thrown, as it goes from one thread to the other. */
+/** Something thrown, or logged, as it goes from one thread to the other. */
 export type Thrown =
   | {
       readonly error: true

@@ -18,6 +18,7 @@ import { handlersOf } from "../internal/host/Handlers.ts"
 import { within } from "../internal/worker/Port.ts"
 import { isPromiseLike } from "../internal/worker/running.ts"
 import { type JobError, WorkersOptionError } from "../JobError.ts"
+import type { AnySharedReference } from "../SharedReference.ts"
 
 /**
  * The options of `layer`.
@@ -33,6 +34,8 @@ export interface InThreadOptions {
    * wait: so those whose jobs are run by handlers are named here.
    */
   readonly modules?: ReadonlyArray<URL | string>
+  /** As for `GreenWorkers.layer`. */
+  readonly references?: ReadonlyArray<AnySharedReference>
 }
 
 /**
@@ -84,7 +87,7 @@ export const layer = <R extends Rpc.Any>(
   Layer.effect(
     GreenWorkers,
     Effect.gen(function* () {
-      const { maxDepth = 16, modules = [] } = options
+      const { maxDepth = 16, modules = [], references = [] } = options
       if (!Number.isInteger(maxDepth) || maxDepth < 1) {
         return yield* new WorkersOptionError({
           option: "maxDepth",
@@ -94,7 +97,7 @@ export const layer = <R extends Rpc.Any>(
       }
       const context = yield* Effect.context<Handlers<R>>()
       const here = yield* Effect.acquireRelease(
-        Effect.sync(() => new Here(handlersOf(group, context), maxDepth)),
+        Effect.sync(() => new Here({ handlers: handlersOf(group, context), references }, maxDepth)),
         (each) =>
           Effect.sync(() => {
             each.isClosed = true
@@ -135,6 +138,8 @@ export const layer = <R extends Rpc.Any>(
 export interface RunOptions<E> {
   /** The schema of the errors that the function throws and the test can handle. */
   readonly error?: Schema.Codec<E, unknown>
+  /** As for `GreenWorkers.layer`. */
+  readonly references?: ReadonlyArray<AnySharedReference>
 }
 
 /**
@@ -175,7 +180,8 @@ export const run = <R extends Rpc.Any, A, E = never>(
   Effect.contextWith((context: Context.Context<Handlers<R>>) => {
     const isDeclared = options.error === undefined ? isNone : Schema.is(options.error)
     const job = { name: f.name === "" ? "the function" : f.name }
-    return withPort<A, E | JobError>(handlersOf(group, context), (port) => {
+    const surroundings = { handlers: handlersOf(group, context), references: options.references ?? [] }
+    return withPort<A, E | JobError>(job, surroundings, (port) => {
       const greenlet = new Identity(main)
       try {
         const result = within(port, () => enter(greenlet, f))

@@ -66,6 +66,7 @@ export class WaitInterrupted extends Schema.TaggedError<WaitInterrupted>()("Wait
  * - `NotCloneable`: something in the payload, at `path`, cannot be sent to another thread.
  * - `Defect`: its handler died of `cause`.
  * - `HandlerInterrupted`: its handler interrupted itself.
+ * - `InvalidReference`: the value of a shared reference is not what its schema, in the job, asks for.
  * - `Asynchronous`: it runs in this thread, and its handler did not answer at once.
  *
  * @category errors
@@ -80,6 +81,7 @@ const PerformErrorReason = Schema.Union([
   Schema.TaggedStruct("NotCloneable", { path: Schema.String, problem: Schema.String }),
   Schema.TaggedStruct("Defect", { cause: Schema.Defect() }),
   Schema.TaggedStruct("HandlerInterrupted", {}),
+  Schema.TaggedStruct("InvalidReference", { problem: Schema.String }),
   Schema.TaggedStruct("Asynchronous", {})
 ])
 
@@ -118,6 +120,8 @@ const describe = (reason: PerformErrorReason): string => {
       return `its handler died: ${reason.cause instanceof Error ? reason.cause.message : String(reason.cause)}`
     case "HandlerInterrupted":
       return "its handler interrupted itself"
+    case "InvalidReference":
+      return `the caller's value is not what its schema asks for here: ${reason.problem}`
     case "Asynchronous":
       return "its handler waits for something, and this thread, which alone could bring it, is blocked by the call"
   }

@@ -5,3 +5,5 @@
  */
 export * from "./perform.ts"
 export * from "./PerformError.ts"
+export * from "./performing.ts"
+export * as SharedReference from "../SharedReference.ts"

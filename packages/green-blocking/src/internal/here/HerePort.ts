@@ -13,6 +13,7 @@ import type { Transferable } from "node:worker_threads"
 import { inspect, problemOf, transferOf } from "../cloneable.ts"
 import { Calls } from "../host/Calls.ts"
 import type { Handler } from "../host/Handlers.ts"
+import type { Telemetry } from "../host/Telemetry.ts"
 import { type JobContext, type NotCloneableAt, Outcome, type Reply, type ToHost, ToWorker } from "../wire.ts"
 import { type Port, within } from "../worker/Port.ts"
 
@@ -30,14 +31,17 @@ export class HerePort implements Port {
   readonly #turns = new Turns()
   readonly #replies = new Map<number, Reply>()
   readonly #calls: Calls
+  readonly #telemetry: Telemetry
   readonly #outside = AsyncLocalStorage.snapshot()
 
   constructor(
     handlers: ReadonlyMap<string, Handler>,
     contextFor: (handler: Handler, span: number) => Context.Context<never>,
-    context: JobContext | undefined
+    context: JobContext | undefined,
+    telemetry: Telemetry
   ) {
     this.context = context
+    this.#telemetry = telemetry
     this.#calls = new Calls(
       handlers,
       (handler, span) => Context.add(contextFor(handler, span), Scheduler.Scheduler, this.#turns),
@@ -74,11 +78,19 @@ export class HerePort implements Port {
     this.#handle(() => this.#calls.cancel(request))
   }
 
-  say(_message: ToHost): void {}
+  say(message: ToHost): void {
+    const copy = structuredClone(message)
+    this.#handle(() => this.#telemetry.heard(copy))
+  }
 
   /** The job has ended: interrupts what is not answered. `ended` is called when that is over. */
   end(ended: () => void): void {
-    this.#handle(() => this.#calls.end(ended))
+    this.#handle(() =>
+      this.#calls.end(() => {
+        this.#telemetry.end()
+        ended()
+      })
+    )
   }
 
   #handle(f: () => void): void {

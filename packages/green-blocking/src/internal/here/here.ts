@@ -6,9 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { JobRequest } from "../../GreenWorkers.ts"
 import { JobError } from "../../JobError.ts"
+import type { AnySharedReference } from "../../SharedReference.ts"
 import { placeOf } from "../declared.ts"
+import { handlerContext } from "../host/dynamic.ts"
 import { exitOf, failed } from "../host/exits.ts"
 import type { Handler } from "../host/Handlers.ts"
+import { jobContextOf } from "../host/jobContext.ts"
+import { Telemetry } from "../host/Telemetry.ts"
 import { fromThrown, toThrown } from "../thrown.ts"
 import type { Done } from "../wire.ts"
 import { type Module, jobOf, run } from "../worker/running.ts"
@@ -16,14 +20,28 @@ import { HerePort, copyOf } from "./HerePort.ts"
 
 type Handlers = ReadonlyMap<string, Handler>
 
+/** What a job has in its thread: the handlers of its operations, and what it sees of its caller. */
+export interface Surroundings {
+  readonly handlers: Handlers
+  readonly references: ReadonlyArray<AnySharedReference>
+}
+
 /** Calls a function with a port of its own; over when nothing that it has asked for goes on. */
-export const withPort = <A, E>(handlers: Handlers, f: (port: HerePort) => Exit.Exit<A, E>): Effect.Effect<A, E> =>
+export const withPort = <A, E>(
+  job: { readonly name: string },
+  { handlers, references }: Surroundings,
+  f: (port: HerePort) => Exit.Exit<A, E>
+): Effect.Effect<A, E | JobError> =>
   Effect.withFiber((fiber) => {
-    const caller = Context.add(fiber.context, Depth, fiber.getRef(Depth) + 1)
+    const depth = fiber.getRef(Depth) + 1
+    const context = jobContextOf(fiber.context, references)
+    if (context !== undefined && "invalid" in context)
+      return failed(job, { _tag: "InvalidReference", ...context.invalid })
+    const telemetry = new Telemetry(fiber.context, job.name)
     return Effect.callback((resume) => {
-      const contextFor = (handler: Handler) =>
-        Context.add(Context.merge(caller, handler.context), Depth, Context.get(caller, Depth))
-      const port = new HerePort(handlers, contextFor, undefined)
+      const contextFor = (handler: Handler, span: number) =>
+        Context.add(handlerContext(telemetry.within(span), handler.context, references), Depth, depth)
+      const port = new HerePort(handlers, contextFor, context, telemetry)
       const exit = f(port)
       port.end(() => resume(exit))
     })
@@ -34,14 +52,14 @@ const Depth = Context.Reference("green-blocking/testing/Depth", { defaultValue: 
 
 /** The jobs of a pool that has no threads. */
 export class Here {
-  readonly #handlers: Handlers
+  readonly #surroundings: Surroundings
   readonly #maxDepth: number
   readonly #modules = new Map<string, Module>()
   running = 0
   isClosed = false
 
-  constructor(handlers: Handlers, maxDepth: number) {
-    this.#handlers = handlers
+  constructor(surroundings: Surroundings, maxDepth: number) {
+    this.#surroundings = surroundings
     this.#maxDepth = maxDepth
   }
 
@@ -78,7 +96,7 @@ export class Here {
   }
 
   #call(request: JobRequest, module: Module, args: ReadonlyArray<unknown>): Effect.Effect<unknown, unknown> {
-    return withPort(this.#handlers, (port) => {
+    return withPort(request, this.#surroundings, (port) => {
       const f = jobOf(module, port.job, request.name)
       if (typeof f !== "function") return exitOf(request, f)
       let done: Done | undefined

@@ -8,17 +8,22 @@ import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { JobRequest } from "../../GreenWorkers.ts"
 import type { JobError, JobErrorReason } from "../../JobError.ts"
+import type { AnySharedReference } from "../../SharedReference.ts"
 import { ToHost } from "../wire.ts"
 import { Calls } from "./Calls.ts"
+import { handlerContext } from "./dynamic.ts"
 import { exitOf, failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { Lineage } from "./Lineage.ts"
 import type { Slot } from "./Slots.ts"
+import { Telemetry } from "./Telemetry.ts"
 import type { Tenant, Thread } from "./Thread.ts"
 
 /** The pool in which it runs. */
 export interface Home {
   readonly handlers: ReadonlyMap<string, Handler>
+  /** Those that are the caller's. */
+  readonly references: ReadonlyArray<AnySharedReference>
   /** How long an interrupted job may take to end by itself, in milliseconds. */
   readonly grace: number
   /** The job is over: its thread and its slot are free. */
@@ -35,6 +40,7 @@ export class Job implements Tenant, Lineage {
   readonly outer: Lineage | undefined
   readonly #request: JobRequest
   readonly #calls: Calls
+  readonly #telemetry: Telemetry
   readonly #onEnd: Array<(exit: Exit.Exit<unknown, unknown>) => void>
   #interruption: Exit.Exit<never, JobError> | undefined
   #isOver = false
@@ -57,9 +63,10 @@ export class Job implements Tenant, Lineage {
     this.depth = (this.outer?.depth ?? 0) + 1
     this.#request = request
     this.#onEnd = [resume]
+    this.#telemetry = new Telemetry(caller, request.name)
     this.#calls = new Calls(
       pool.handlers,
-      (handler) => this.#contextFor(caller, handler),
+      (handler, span) => this.#contextFor(handler, span),
       (reply, transfer) => thread.answer(reply, transfer),
       (isWaiting) => pool.waits(this, isWaiting)
     )
@@ -84,6 +91,8 @@ export class Job implements Tenant, Lineage {
         this.thread.free()
         this.#over(this.#interruption ?? exitOf(this.#request, message))
         break
+      default:
+        this.#telemetry.heard(message)
     }
   }
 
@@ -112,13 +121,15 @@ export class Job implements Tenant, Lineage {
     clearTimeout(this.#killing)
     this.pool.leave(this)
     this.#calls.end(() => {
+      this.#telemetry.end()
       this.#exit = exit
       for (const each of this.#onEnd) each(exit)
     })
   }
 
-  #contextFor(caller: Context.Context<never>, handler: Handler): Context.Context<never> {
-    return Context.add(Context.merge(caller, handler.context), Lineage, this)
+  #contextFor(handler: Handler, span: number): Context.Context<never> {
+    const context = handlerContext(this.#telemetry.within(span), handler.context, this.pool.references)
+    return Context.add(context, Lineage, this)
   }
 }
 

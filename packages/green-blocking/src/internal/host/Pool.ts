@@ -6,10 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { JobRequest, WorkersStatistics } from "../../GreenWorkers.ts"
 import { JobError, type JobErrorReason } from "../../JobError.ts"
+import type { AnySharedReference } from "../../SharedReference.ts"
 import { inspect, problemOf } from "../cloneable.ts"
 import { failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { type Home, Job } from "./Job.ts"
+import { jobContextOf } from "./jobContext.ts"
 import { Lineage, lenderIn } from "./Lineage.ts"
 import { type Slot, Slots } from "./Slots.ts"
 import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
@@ -23,6 +25,7 @@ export interface PoolOptions {
   readonly maxDepth: number
   readonly grace: number
   readonly killDeadline: number
+  readonly references: ReadonlyArray<AnySharedReference>
   readonly thread: ThreadOptions
 }
 
@@ -30,6 +33,7 @@ type Resume = (exit: Exit.Exit<unknown, unknown>) => void
 
 export class Pool implements Home, Owner {
   readonly handlers: ReadonlyMap<string, Handler>
+  readonly references: ReadonlyArray<AnySharedReference>
   readonly grace: number
   readonly killDeadline: number
   readonly #options: PoolOptions
@@ -51,6 +55,7 @@ export class Pool implements Home, Owner {
 
   constructor(handlers: ReadonlyMap<string, Handler>, options: PoolOptions) {
     this.handlers = handlers
+    this.references = options.references
     this.grace = options.grace
     this.killDeadline = options.killDeadline
     this.#options = options
@@ -116,6 +121,8 @@ export class Pool implements Home, Owner {
     }
     const { problem, transfer } = inspect(request.args)
     if (problem !== undefined) return refuse({ _tag: "NotCloneable", part: "arguments", ...problem })
+    const context = jobContextOf(caller, this.references)
+    if (context !== undefined && "invalid" in context) return refuse({ _tag: "InvalidReference", ...context.invalid })
     let thread: Thread
     try {
       thread = this.#lease()
@@ -124,7 +131,7 @@ export class Pool implements Home, Owner {
     }
     const job = new Job(this, thread, slot, request, caller, resume)
     try {
-      thread.start(job, request.url, request.name, request.args, undefined, [...transfer])
+      thread.start(job, request.url, request.name, request.args, context, [...transfer])
     } catch (error) {
       this.#return(thread)
       return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(error) })

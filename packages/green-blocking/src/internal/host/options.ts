@@ -21,6 +21,7 @@ export const poolOptions = (options: WorkersOptions): Effect.Effect<PoolOptions,
       idleTimeout: yield* milliseconds("idleTimeout", options.idleTimeout ?? "1 minute", true),
       grace: yield* milliseconds("grace", options.grace ?? "1 second", false),
       killDeadline: yield* milliseconds("killDeadline", options.killDeadline ?? "5 seconds", false),
+      references: options.references ?? [],
       thread: {
         name: options.name ?? "green",
         env: options.env,
