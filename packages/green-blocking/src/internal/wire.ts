@@ -74,6 +74,7 @@ export type ToHost =
   | readonly [kind: typeof ToHost.spanStart, span: SpanStart]
   | readonly [kind: typeof ToHost.spanEvent, span: number, name: string, time: bigint, attributes: Attributes]
   | readonly [kind: typeof ToHost.spanAttribute, span: number, key: string, value: unknown]
+  | readonly [kind: typeof ToHost.spanLinks, span: number, links: ReadonlyArray<Link>]
   | readonly [kind: typeof ToHost.spanEnd, span: number, time: bigint, failure: ReadonlyArray<Reason>]
   | Done
 export const ToHost = {
@@ -84,8 +85,9 @@ export const ToHost = {
   spanStart: 4,
   spanEvent: 5,
   spanAttribute: 6,
-  spanEnd: 7,
-  done: 8
+  spanLinks: 7,
+  spanEnd: 8,
+  done: 9
 } as const
 
 /** How a job ended. */
@@ -152,10 +154,19 @@ export interface LogEntry {
   readonly span: number
 }
 
-/** A span that begins in a worker. Numbers are the worker's own; 0 is the span of the caller. */
+/** A span of the job, by its number, or one of another system. 0 is the span of the caller. */
+export type SpanName = number | { readonly traceId: string; readonly spanId: string; readonly sampled: boolean }
+
+export interface Link {
+  readonly span: SpanName
+  readonly attributes: Attributes
+}
+
+/** A span that begins in a worker. */
 export interface SpanStart {
   readonly span: number
-  readonly parent: number
+  readonly parent: SpanName
+  readonly links: ReadonlyArray<Link>
   readonly root: boolean
   readonly name: string
   readonly kind: "internal" | "server" | "client" | "producer" | "consumer"

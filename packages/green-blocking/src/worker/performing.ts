@@ -55,6 +55,11 @@ export interface Performing {
    * program that performs nothing would not notice otherwise.
    */
   readonly checkpoint: Effect.Effect<void>
+  /**
+   * The program, interrupted when the job is, with its finalizers: it asks every 20 ms. For programs of Effect that wait
+   * for descriptors or sleep, which performing operations alone would not end.
+   */
+  readonly interruptible: <A, E, R>(program: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** The span in which the job was called, if there is one. */
   readonly span: CallerSpan | undefined
   /** The log annotations of the caller: copies, or the texts of what cannot be cloned. */
@@ -113,6 +118,11 @@ const interrupted = (caller: Caller): WaitInterrupted => {
   return error
 }
 
+const checkpoint = Effect.suspend(() => (portOf("checkpoint").interrupted ? Effect.interrupt : Effect.yieldNow))
+
+const interruptible = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.raceFirst(program, Effect.forever(Effect.andThen(checkpoint, Effect.sleep(20))))
+
 const get = <A>(shared: SharedReference<A>): A => {
   const sent = portFor("performing.get", get).context?.references
   if (sent === undefined || !Object.hasOwn(sent, shared.key)) return shared.reference.defaultValue()
@@ -127,7 +137,7 @@ const get = <A>(shared: SharedReference<A>): A => {
 const withSpan = <A>(name: string, f: () => A, { attributes = {}, kind = "internal" }: SpanOptions = {}): A => {
   const port = portFor("performing.withSpan", withSpan)
   const parent = port.span
-  const start = { parent, root: false, name, kind, sampled: true, time: now() }
+  const start = { parent, root: false, links: [], name, kind, sampled: true, time: now() }
   const span = tellStart(port, start, attributes)
   port.span = span
   try {
@@ -191,7 +201,8 @@ export const performing: Performing = {
     return portOf("interrupted").interrupted
   },
   check,
-  checkpoint: Effect.suspend(() => (portOf("checkpoint").interrupted ? Effect.interrupt : Effect.yieldNow)),
+  checkpoint,
+  interruptible,
   get span() {
     return portOf("span").context?.span
   },

@@ -15,7 +15,15 @@ import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { placeOf } from "../declared.ts"
 import { fromThrown } from "../thrown.ts"
-import { type Attributes, type LogEntry, type Reason, type SpanStart, ToHost } from "../wire.ts"
+import {
+  type Attributes,
+  type Link,
+  type LogEntry,
+  type Reason,
+  type SpanName,
+  type SpanStart,
+  ToHost
+} from "../wire.ts"
 
 export class Telemetry {
   readonly #caller: Context.Context<never>
@@ -44,6 +52,9 @@ export class Telemetry {
           break
         case ToHost.spanAttribute:
           this.#open?.get(message[1])?.attribute(message[2], message[3])
+          break
+        case ToHost.spanLinks:
+          this.#open?.get(message[1])?.addLinks(this.#linksOf(message[2]))
           break
         case ToHost.spanEnd:
           this.#end(message[1], message[2], this.#exitOf(message[3]))
@@ -96,12 +107,10 @@ export class Telemetry {
     )
   }
 
-  #start({ attributes, kind, name, parent, root, sampled, span, time }: SpanStart): void {
+  #start({ attributes, kind, links, name, parent, root, sampled, span, time }: SpanStart): void {
     const caller = this.#caller
     if (!Context.get(caller, References.TracerEnabled) || Context.get(caller, Tracer.DisablePropagation)) return
-    const above = root
-      ? undefined
-      : propagated(this.#spans?.get(parent) ?? Context.getOrUndefined(caller, Tracer.ParentSpan))
+    const above = root ? undefined : propagated(this.#named(parent))
     const isSampled = LogLevel.isGreaterThanOrEqualTo(
       Context.get(caller, Tracer.CurrentTraceLevel),
       Context.get(caller, Tracer.MinimumTraceLevel)
@@ -110,7 +119,7 @@ export class Telemetry {
       name,
       parent: Option.fromUndefinedOr(above),
       annotations: Context.empty(),
-      links: [...Context.get(caller, References.TracerSpanLinks)],
+      links: [...Context.get(caller, References.TracerSpanLinks), ...this.#linksOf(links)],
       startTime: this.#isTimed ? time : 0n,
       kind,
       root,
@@ -126,6 +135,18 @@ export class Telemetry {
     const open = this.#open?.get(span)
     this.#open?.delete(span)
     open?.end(this.#isTimed ? time : 0n, exit)
+  }
+
+  #named(span: SpanName): Tracer.AnySpan | undefined {
+    if (typeof span === "object") return Tracer.externalSpan(span)
+    return this.#spans?.get(span) ?? Context.getOrUndefined(this.#caller, Tracer.ParentSpan)
+  }
+
+  #linksOf(links: ReadonlyArray<Link>): ReadonlyArray<Tracer.SpanLink> {
+    return links.flatMap(({ attributes, span }) => {
+      const named = this.#named(span)
+      return named === undefined ? [] : [{ span: named, attributes }]
+    })
   }
 
   get #isTimed(): boolean {

@@ -3,7 +3,7 @@
  * never fails for what is told.
  */
 import { toAttribute, toAttributes, toThrown } from "../thrown.ts"
-import { type Attributes, type LogEntry, type Reason, type SpanStart, ToHost } from "../wire.ts"
+import { type Attributes, type Link, type LogEntry, type Reason, type SpanStart, ToHost } from "../wire.ts"
 import type { Port } from "./Port.ts"
 
 export const tellLog = (
@@ -37,6 +37,9 @@ export const tellStart = (
 
 export const tellEvent = (port: Port, span: number, name: string, time: bigint, attributes: Attributes): void =>
   port.say([ToHost.spanEvent, span, name, time, toAttributes(attributes)])
+
+export const tellLinks = (port: Port, span: number, links: ReadonlyArray<Link>): void =>
+  port.say([ToHost.spanLinks, span, links])
 
 export const tellAttribute = (port: Port, span: number, key: string, value: unknown): void =>
   port.say([ToHost.spanAttribute, span, key, toAttribute(value)])

@@ -5,7 +5,7 @@
 import * as Context from "effect/Context"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
-import type { AnySharedReference } from "../../SharedReference.ts"
+import type { AnySharedReference } from "../SharedReference.ts"
 
 const dynamic: ReadonlyArray<string> = [
   Tracer.ParentSpanKey,
