@@ -15,6 +15,10 @@ export const sender = (schema: Schema.Top): ((value: unknown) => unknown) => {
   return asItIs ? identity : Schema.encodeUnknownSync(sent)
 }
 
+/** As `sender`, for what this side checks: it throws for what the other side would refuse. */
+export const checkedSender = (schema: Schema.Top): ((value: unknown) => unknown) =>
+  Schema.encodeUnknownSync(plan(schema).sent)
+
 /** Of a stream: turns elements into what is sent, together. */
 export const chunkSender = (schema: Schema.Top): ((values: ReadonlyArray<unknown>) => ReadonlyArray<unknown>) => {
   const send = sender(schema)

@@ -7,7 +7,7 @@ import { ParentSpanKey } from "effect/Tracer"
 import type { AnySpan } from "effect/Tracer"
 import type { AnySharedReference } from "../../SharedReference.ts"
 import { inspect } from "../cloneable.ts"
-import { sender } from "../codec.ts"
+import { checkedSender } from "../codec.ts"
 import { toAttributes } from "../thrown.ts"
 import type { Attributes, JobContext } from "../wire.ts"
 
@@ -48,7 +48,7 @@ const encode = (
 ): { readonly value: unknown } | { readonly problem: string } => {
   let encoded: unknown
   try {
-    encoded = sender(schema)(value)
+    encoded = checkedSender(schema)(value)
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }
   }
