@@ -36,7 +36,8 @@ export interface PerformedOptions {
  * The handlers of a group for a program that a job runs by `Green.runSync`: each operation is performed by blocking. The
  * program is written with `operations(group)`, and is the same that runs on the host with a layer of the group.
  *
- * - A typed error is the failure of the operation. `PerformError` and `MustBeInGreenlet` are defects.
+ * - A typed error is the failure of the operation. A handler that dies, or interrupts itself, does so to the fiber that
+ *   performs it. `MustBeInGreenlet`, and what else a `PerformError` says, are defects.
  * - If the job is interrupted, an operation interrupts the fiber that performs it. A program that performs nothing
  *   meanwhile does not notice: see `performing.interruptible`.
  * - An operation blocks the thread, with all fibers of the program. None goes on until it is answered, and no time-out
@@ -149,8 +150,15 @@ const attempt = <A, E>(isFailure: IsFailure, f: () => Effect.Effect<A, E>): Effe
     return f()
   } catch (error) {
     if (isFailure(error)) return Effect.fail(error)
-    return error instanceof WaitInterrupted ? Effect.interrupt : Effect.die(error)
+    return endOf(error)
   }
+}
+
+/** As it would be on the host, where the handler is a part of the program. */
+const endOf = (error: unknown): Effect.Effect<never> => {
+  const reason = error instanceof PerformError ? error.reason : undefined
+  if (error instanceof WaitInterrupted || reason?._tag === "HandlerInterrupted") return Effect.interrupt
+  return Effect.die(reason?._tag === "Defect" ? reason.cause : error)
 }
 
 /** Asks within a span of the program. */
