@@ -319,6 +319,9 @@ describe.each(pools)("in $kind", ({ layer }) => {
           ]
         )
         assert.instanceOf(kept.logs[1]?.cause[0], RangeError)
+        // What the program did not annotate is the caller's own value, and no copy of it.
+        yield* Effect.annotateLogs(program(), { kept })
+        assert.strictEqual(kept.logs.at(-2)?.annotations["kept"], kept)
       }).pipe(
         Effect.withSpan("caller"),
         Effect.annotateLogs("user", "ann"),
