@@ -7,7 +7,7 @@
  */
 import * as Fd from "../Fd.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
-import { isMissing, libc } from "../internal/libc.ts"
+import { isMissing, libc, openSet } from "../internal/libc.ts"
 import type { WaitFdStatistics } from "../WaitFdHandler.ts"
 import { Sleepers } from "./Sleepers.ts"
 import { Tasks } from "./Tasks.ts"
@@ -45,9 +45,9 @@ export class Loop {
     }
     const system = libc()
     if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
-    const set = EpollSet.make(system)
-    if (set instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: set.reason })
-    return (this.#descriptors = set)
+    const set = openSet(system)
+    if (typeof set !== "number") return new Fd.FdError({ fd, operation: "wait", reason: set })
+    return (this.#descriptors = new EpollSet(system, set))
   }
 
   /** Whether anybody waits for a descriptor. */

@@ -7,10 +7,11 @@ import * as Fs from "node:fs"
 import * as Fd from "../Fd.ts"
 import * as Handler from "../Handler.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
-import { isMissing, libc } from "../internal/libc.ts"
+import { isMissing, type Libc, libc } from "../internal/libc.ts"
 import { systemLeases } from "../internal/systemLeases.ts"
 import { WaitFd } from "../WaitFd.ts"
-import type { WaitFdClause, WaitFdRequest } from "../WaitFdHandler.ts"
+import type { WaitFdClause, WaitFdRequest, WaitFdStatistics } from "../WaitFdHandler.ts"
+import { EarlyWaits } from "./EarlyWaits.ts"
 import * as Relay from "./Relay.ts"
 import * as Watcher from "./Watcher.ts"
 
@@ -20,29 +21,60 @@ import * as Watcher from "./Watcher.ts"
  */
 const most = 128
 
-let opened: EpollSet | undefined
+type Register = (request: WaitFdRequest, resume: Handler.Resume<Fd.Readiness, Fd.FdError>) => Handler.Withdraw
 
-/** Whether the loop watches the set by now: it begins at the end of the turn in which it is asked to. */
-let watched = false
+/** Who waits in this thread: in the set, or early, for as long as the set cannot take them. */
+class Waits implements Watcher.Watched {
+  readonly #libc: Libc
+  readonly #early: EarlyWaits
+  #set: EpollSet | undefined
+  #watcher: Watcher.Watcher | undefined
+  #delivering = false
+  #alive = false
+  register: Register
 
-/** The set of this thread, or why there is none. */
-const open = (fd: number): EpollSet | Fd.FdError => {
-  if (opened !== undefined) return opened
-  const system = libc()
-  if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
-
-  let delivering = false
-  let alive = false
-
-  // The thread stays up while somebody waits. Waiters come and go in a delivery, so it is settled once after it.
-  const keepAlive = (): void => {
-    if (delivering || alive === set.waited) return
-    alive = set.waited
-    if (alive) watcher.ref()
-    else watcher.unref()
+  constructor(libc: Libc) {
+    this.#libc = libc
+    this.#early = new EarlyWaits(this.#keepAlive)
+    this.register = (request, resume) => {
+      const set = this.#set
+      // The set of the loop itself, put into ours before the loop watches ours, would make the loop abort the process. A
+      // little later the kernel refuses it to us, and takes any other.
+      const isEarly = set === undefined || isEpollSet(request.fd)
+      return isEarly ? this.#early.register(request, resume) : set.register(request, resume)
+    }
   }
-  const deliver = (): boolean => {
-    delivering = true
+
+  /** Opens the set, or tells why there is none. */
+  static open(libc: Libc): Waits | Fd.FdErrorReason {
+    const waits = new Waits(libc)
+    const watcher = Watcher.start(libc, waits)
+    if ("_tag" in watcher) return watcher
+    waits.#watcher = watcher
+    return waits
+  }
+
+  readonly opened = (set: number): void => {
+    this.#set = new EpollSet(this.#libc, set, this.#keepAlive)
+  }
+
+  readonly watched = (): void => {
+    const set = this.#set
+    if (set === undefined) return
+    this.register = set.register
+    this.#early.moveTo(set.register)
+  }
+
+  readonly failed = (reason: Fd.FdErrorReason): void => {
+    if (opened === this) opened = undefined
+    this.#early.fail(reason)
+    this.#set?.fail(reason)
+  }
+
+  readonly deliver = (): boolean => {
+    const set = this.#set
+    if (set === undefined) return false
+    this.#delivering = true
     try {
       // Once even if nobody waits: what is left in the set would call again in every turn.
       for (let taken = 0; taken < most;) {
@@ -53,53 +85,57 @@ const open = (fd: number): EpollSet | Fd.FdError => {
       }
       return true
     } finally {
-      delivering = false
-      keepAlive()
+      this.#delivering = false
+      this.#keepAlive()
     }
   }
-  const failed = (reason: Fd.FdErrorReason): void => {
-    opened = undefined
-    watched = false
-    set.fail(reason)
-    set.close()
+
+  notifyClosing(fd: number): void {
+    this.#early.fail({ _tag: "Closing" }, fd)
+    this.#set?.notifyClosing(fd)
   }
 
-  const made = EpollSet.make(system, keepAlive)
-  if (made instanceof Fd.FdError) return new Fd.FdError({ fd, operation: "wait", reason: made.reason })
-  const set = made
-  const watcher = Watcher.start(system, { fd: set.fd, deliver, failed })
-  setImmediate(() => {
-    watched = true
-  })
-  return (opened = set)
+  /** Nobody waits for a descriptor both early and in the set. */
+  get statistics(): WaitFdStatistics {
+    const early = this.#early.statistics
+    const { descriptors, readers, writers } = this.#set?.statistics ?? nobody
+    return {
+      readers: early.readers + readers,
+      writers: early.writers + writers,
+      descriptors: early.descriptors + descriptors
+    }
+  }
+
+  // The thread stays up while somebody waits. Waiters come and go in a delivery, so it is settled once after it.
+  readonly #keepAlive = (): void => {
+    if (this.#delivering) return
+    const waited = this.#early.waited || (this.#set !== undefined && this.#set.waited)
+    if (this.#alive === waited) return
+    this.#alive = waited
+    if (waited) this.#watcher?.ref()
+    else this.#watcher?.unref()
+  }
+}
+
+let opened: Waits | undefined
+
+const open = (fd: number): Waits | Fd.FdError => {
+  const system = libc()
+  if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
+  const waits = Waits.open(system)
+  return waits instanceof Waits ? (opened = waits) : new Fd.FdError({ fd, operation: "wait", reason: waits })
 }
 
 // A worker thread may ask before the main thread itself ever waits for a descriptor.
 Relay.listen()
 
 const register: WaitFdClause = (request, resume) => {
-  const set = opened ?? open(request.fd)
-  if (set instanceof Fd.FdError) {
-    resume(Exit.fail(set))
+  const waits = opened ?? open(request.fd)
+  if (waits instanceof Fd.FdError) {
+    resume(Exit.fail(waits))
     return Handler.nothingToWithdraw
   }
-  return watched || !isEpollSet(request.fd) ? set.register(request, resume) : registerInNextTurn(set, request, resume)
-}
-
-/**
- * The set of the loop itself, put into ours before the loop watches ours, would make the loop abort the process. A turn
- * later the kernel refuses it to us, and takes any other.
- */
-const registerInNextTurn = (
-  set: EpollSet,
-  request: WaitFdRequest,
-  resume: Handler.Resume<Fd.Readiness, Fd.FdError>
-): Handler.Withdraw => {
-  let withdraw: Handler.Withdraw = () => clearImmediate(turn)
-  const turn = setImmediate(() => {
-    withdraw = set.register(request, resume)
-  })
-  return () => withdraw()
+  return waits.register(request, resume)
 }
 
 const isEpollSet = (fd: number): boolean => {
@@ -110,6 +146,8 @@ const isEpollSet = (fd: number): boolean => {
   }
 }
 
+const nobody: WaitFdStatistics = { readers: 0, writers: 0, descriptors: 0 }
+
 /** One service for the thread: two layers of it share the set and the leases. */
 export const layer: Layer.Layer<WaitFd> = Layer.succeed(WaitFd, {
   wait: (request) => Handler.perform(register, request),
@@ -117,6 +155,6 @@ export const layer: Layer.Layer<WaitFd> = Layer.succeed(WaitFd, {
   account: {
     leased: systemLeases,
     notifyClosing: (fd) => opened?.notifyClosing(fd),
-    statistics: () => opened?.statistics ?? { readers: 0, writers: 0, descriptors: 0 }
+    statistics: () => opened?.statistics ?? nobody
   }
 })

@@ -6,7 +6,7 @@
 import type { Libc } from "../internal/libc.ts"
 import type { Watched, Watcher } from "./Watcher.ts"
 
-export const start = ({ koffi }: Libc, { deliver, fd }: Watched): Watcher => {
+export const start = ({ koffi }: Libc, fd: number, { deliver }: Pick<Watched, "deliver">): Watcher => {
   let scheduled = false
   const turn = (): void => {
     scheduled = false
@@ -22,4 +22,12 @@ export const start = ({ koffi }: Libc, { deliver, fd }: Watched): Watcher => {
   })
   handle.unref()
   return { ref: () => handle.ref(), unref: () => handle.unref() }
+}
+
+/**
+ * Calls when the loop watches all that it was asked to by now. It begins where it next looks for input: a turn that is
+ * in the middle of that looks no more, so it is the turn after.
+ */
+export const whenWatched = (call: () => void): void => {
+  setImmediate(() => setImmediate(call))
 }

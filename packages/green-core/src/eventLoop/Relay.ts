@@ -2,8 +2,9 @@
  * The main thread watches the sets of worker threads: all of them are in one set of its own, and whose set has something
  * is told so. It opens nothing before a worker asks.
  *
- * A set is reported once for what is new (edge-triggered), since it is the worker that takes it. It is closed here when
- * the worker has ended, however it ended: nobody else would.
+ * A set is reported once for what is new (edge-triggered), since it is the worker that takes it. It is opened here for
+ * the worker, and closed here when the worker has ended, however and whenever it ended. A worker that ends before it was
+ * heard has opened nothing: Node drops what it said.
  */
 import { isMainThread, type MessagePort } from "node:worker_threads"
 import * as Fd from "../Fd.ts"
@@ -14,45 +15,41 @@ import { doorbell, type FromMain, isWatchSet } from "./relayed.ts"
 /** The largest number of sets that are told of in one call. */
 const most = 64
 
-interface Client {
-  readonly set: number
-  readonly port: MessagePort
-}
-
 class Relay {
   readonly #libc: Sys.Libc
   readonly #fd: number
   readonly #event = new Uint32Array(Sys.eventWords)
   readonly #events = new Uint32Array(Sys.eventWords * most)
-  readonly #clients = new Map<number, Client>()
+  readonly #ports = new Map<number, MessagePort>()
   #numbers = 0
 
   constructor(libc: Sys.Libc, fd: number) {
     this.#libc = libc
     this.#fd = fd
-    LoopWatcher.start(libc, { fd, deliver: () => this.#ring(), failed: () => {} })
+    LoopWatcher.start(libc, fd, { deliver: () => this.#ring() })
   }
 
-  /** Answers an errno, 0 when done. */
-  add(client: Client): number {
+  /** Opens a set, and watches it as long as the port is open: its descriptor, or why there is none. */
+  open(port: MessagePort): number | Fd.FdErrorReason {
+    const { close, epollControl, errno } = this.#libc
+    const set = Sys.openSet(this.#libc)
+    if (typeof set !== "number") return set
     const number = ++this.#numbers
     const event = this.#event
     event[0] = Sys.EPOLLIN | Sys.EPOLLET
     event[Sys.dataWord] = number
-    const { epollControl, errno } = this.#libc
-    if (epollControl(this.#fd, Sys.EPOLL_CTL_ADD, client.set, event) !== 0) return errno()
-    this.#clients.set(number, client)
-    client.port.on("close", () => this.#remove(number, client.set))
-    return 0
+    if (epollControl(this.#fd, Sys.EPOLL_CTL_ADD, set, event) !== 0) {
+      const { reason } = Fd.system(undefined, "epoll_ctl", errno())
+      close(set)
+      return reason
+    }
+    this.#ports.set(number, port)
+    port.on("close", () => this.#close(number, set))
+    return set
   }
 
-  /** Closes the set of a worker that has ended before it was watched. */
-  close(set: number): void {
-    this.#libc.close(set)
-  }
-
-  #remove(number: number, set: number): void {
-    this.#clients.delete(number)
+  #close(number: number, set: number): void {
+    this.#ports.delete(number)
     // It fails if somebody has closed the set: then the number is another's by now.
     if (this.#libc.epollControl(this.#fd, Sys.EPOLL_CTL_DEL, set, this.#event) === 0) this.#libc.close(set)
   }
@@ -61,7 +58,7 @@ class Relay {
     const count = this.#libc.epollWait(this.#fd, this.#events, most, 0)
     for (let event = 0; event < count; event++) {
       const number = this.#events[event * Sys.eventWords + Sys.dataWord] ?? 0
-      this.#clients.get(number)?.port.postMessage(doorbell satisfies FromMain)
+      this.#ports.get(number)?.postMessage(doorbell satisfies FromMain)
     }
     return count === most
   }
@@ -73,35 +70,24 @@ const open = (): Relay | Fd.FdErrorReason => {
   if (relay !== undefined) return relay
   const libc = Sys.libc()
   if (Sys.isMissing(libc)) return { _tag: "Unsupported", ...libc }
-  const fd = libc.epollCreate(Sys.EPOLL_CLOEXEC)
-  if (fd < 0) return Fd.system(undefined, "epoll_create1", libc.errno()).reason
-  return (relay = new Relay(libc, fd))
+  const set = Sys.openSet(libc)
+  return typeof set === "number" ? (relay = new Relay(libc, set)) : set
 }
 
-const watch = (client: Client): void => {
-  const refuse = (reason: Fd.FdErrorReason): void => {
-    client.port.postMessage(reason satisfies FromMain)
-    client.port.close()
-  }
+const watch = (port: MessagePort): void => {
   const opened = open()
-  if (!(opened instanceof Relay)) {
-    refuse(opened)
-    return
-  }
   // It would keep the process alive, as a port does.
-  client.port.unref()
+  port.unref()
   let hasEnded = false
-  client.port.on("close", () => {
+  port.on("close", () => {
     hasEnded = true
   })
-  // In the next turn the loop watches our set, and the kernel refuses one that contains the loop's.
-  setImmediate(() => {
-    if (hasEnded) {
-      opened.close(client.set)
-      return
-    }
-    const errno = opened.add(client)
-    if (errno !== 0) refuse(Fd.system(undefined, "epoll_ctl", errno).reason)
+  // By then the loop watches our set, and the kernel refuses to put the loop's into one that ours contains.
+  LoopWatcher.whenWatched(() => {
+    if (hasEnded) return
+    const answer = opened instanceof Relay ? opened.open(port) : opened
+    port.postMessage((typeof answer === "number" ? { set: answer } : answer) satisfies FromMain)
+    if (typeof answer !== "number") port.close()
   })
 }
 
@@ -109,6 +95,6 @@ const watch = (client: Client): void => {
 export const listen = (): void => {
   if (!isMainThread) return
   process.on("workerMessage", (message: unknown) => {
-    if (isWatchSet(message)) watch(message)
+    if (isWatchSet(message)) watch(message.port)
   })
 }

@@ -21,11 +21,11 @@ class ThreadWatcher implements Watcher {
   #isBlocked = false
   #isReleased = false
 
-  constructor(libc: Sys.Libc, watched: Watched, ends: Int32Array) {
+  constructor(libc: Sys.Libc, set: number, watched: Watched, ends: Int32Array) {
     this.#libc = libc
     this.#watched = watched
     this.#ends = ends
-    this.#descriptors = Int32Array.of(watched.fd, Sys.EPOLLIN, ends[0] ?? -1, Sys.EPOLLIN)
+    this.#descriptors = Int32Array.of(set, Sys.EPOLLIN, ends[0] ?? -1, Sys.EPOLLIN)
     process.on("exit", () => {
       this.#isWanted = false
       this.#release()
@@ -69,10 +69,13 @@ class ThreadWatcher implements Watcher {
   }
 }
 
-export const start = (libc: Sys.Libc, watched: Watched): Watcher => {
+export const start = (libc: Sys.Libc, set: number, watched: Watched): Watcher => {
   const ends = new Int32Array(2)
-  if (libc.pipe(ends, Sys.O_NONBLOCK | Sys.O_CLOEXEC) === 0) return new ThreadWatcher(libc, watched, ends)
+  if (libc.pipe(ends, Sys.O_NONBLOCK | Sys.O_CLOEXEC) === 0) return new ThreadWatcher(libc, set, watched, ends)
   const { reason } = Fd.system(undefined, "pipe2", libc.errno())
-  setImmediate(() => watched.failed(reason))
+  setImmediate(() => {
+    watched.failed(reason)
+    libc.close(set)
+  })
   return { ref: () => {}, unref: () => {} }
 }

@@ -6,7 +6,7 @@
  */
 import { isMainThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
-import type { Libc } from "../internal/libc.ts"
+import { type Libc, openSet } from "../internal/libc.ts"
 import * as LoopWatcher from "./LoopWatcher.ts"
 import * as ThreadWatcher from "./ThreadWatcher.ts"
 import * as WorkerWatcher from "./WorkerWatcher.ts"
@@ -21,19 +21,33 @@ export interface Watcher {
 
 /** Whose set is watched. */
 export interface Watched {
-  /** The descriptor of the set. */
-  readonly fd: number
+  /** Its descriptor, as soon as there is one: within the call, or later. */
+  readonly opened: (set: number) => void
+  /** It is watched from now on, and may contain any descriptor that the kernel takes. */
+  readonly watched: () => void
   /** Takes what is in it. Whether something may be left. Called where promises that it settles go on by themselves. */
   readonly deliver: () => boolean
   /** It is not watched any more, nor can be. */
   readonly failed: (reason: Fd.FdErrorReason) => void
 }
 
+/** Opens the set in this thread. */
+const opening =
+  (watch: (libc: Libc, set: number, watched: Watched) => Watcher, whenWatched: (call: () => void) => void) =>
+  (libc: Libc, watched: Watched): Watcher | Fd.FdErrorReason => {
+    const set = openSet(libc)
+    if (typeof set !== "number") return set
+    watched.opened(set)
+    const watcher = watch(libc, set, watched)
+    whenWatched(watched.watched)
+    return watcher
+  }
+
 const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
 
-/** Begins to watch, in the way of this place. */
-export const start: (libc: Libc, watched: Watched) => Watcher = isNode
+/** Opens a set and begins to watch it, in the way of this place. */
+export const start: (libc: Libc, watched: Watched) => Watcher | Fd.FdErrorReason = isNode
   ? isMainThread
-    ? LoopWatcher.start
+    ? opening(LoopWatcher.start, LoopWatcher.whenWatched)
     : WorkerWatcher.start
-  : ThreadWatcher.start
+  : opening(ThreadWatcher.start, setImmediate)

@@ -2,7 +2,9 @@
  * The main thread watches the set of a worker thread, and rings when it has something. The worker registers in its set
  * and takes from it by itself: what crosses is one message for all that is ready.
  *
- * The loop of the worker watches nothing, so it can be terminated at any time.
+ * The loop of the worker watches nothing, so it can be terminated at any time. Nor does it open anything: a thread can
+ * end between any two of its instructions, and the number of what it has opened with it. The main thread opens the set,
+ * gives the number away, and closes it when the worker has ended.
  */
 import { MessageChannel, postMessageToThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
@@ -12,7 +14,7 @@ import type { Watched, Watcher } from "./Watcher.ts"
 
 const mainThread = 0
 
-export const start = (_libc: Libc, { deliver, failed, fd }: Watched): Watcher => {
+export const start = (_libc: Libc, { deliver, failed, opened, watched }: Watched): Watcher => {
   const { port1: port, port2 } = new MessageChannel()
   let scheduled = false
   const schedule = (): void => {
@@ -32,9 +34,13 @@ export const start = (_libc: Libc, { deliver, failed, fd }: Watched): Watcher =>
   port.on("message", (message: FromMain) => {
     // Not at once: a port gives a thousand messages before timers have their turn.
     if (message === doorbell) schedule()
-    else fail(message)
+    else if ("set" in message) {
+      opened(message.set)
+      watched()
+    } else fail(message)
   })
-  const ask: WatchSet = { "green-core/watch": 1, set: fd, port: port2 }
+  port.unref()
+  const ask: WatchSet = { "green-core/watch": 2, port: port2 }
   postMessageToThread(mainThread, ask, [port2]).catch(() => fail(notHeard))
   return { ref: () => port.ref(), unref: () => port.unref() }
 }

@@ -1,22 +1,24 @@
 /**
  * What a worker thread and the main thread say to each other about a set that is to be watched.
  */
+import { hasProperty } from "effect/Predicate"
 import type { MessagePort } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
 
-/** What the worker asks of the main thread. The set is the main thread's from then on: it closes it. */
+/** What the worker asks of the main thread: to open a set for it, to watch that, and to close it in the end. */
 export interface WatchSet {
-  readonly "green-core/watch": 1
-  /** The descriptor of the set. */
-  readonly set: number
+  readonly "green-core/watch": 2
   /** Where it is told; its other end closes with the worker. */
   readonly port: MessagePort
 }
 
 export const isWatchSet = (message: unknown): message is WatchSet =>
-  typeof message === "object" && message !== null && "green-core/watch" in message
+  hasProperty(message, "green-core/watch") && message["green-core/watch"] === 2
 
-/** What the main thread says: that the set has something, or that it cannot be watched. */
-export type FromMain = typeof doorbell | Fd.FdErrorReason
+/**
+ * What the main thread says: first the descriptor of the set, or that it cannot be watched; then, each time, that the set
+ * has something.
+ */
+export type FromMain = { readonly set: number } | Fd.FdErrorReason | typeof doorbell
 
 export const doorbell = 0

@@ -78,16 +78,11 @@ export class EpollSet {
   #lastSettled: Waiter | undefined
   #delivering = false
 
-  private constructor(libc: Sys.Libc, fd: number, waitedChanged: () => void) {
+  /** `fd` is the descriptor of the set. `waitedChanged` is called when `waited` changes. */
+  constructor(libc: Sys.Libc, fd: number, waitedChanged: () => void = () => {}) {
     this.#libc = libc
     this.fd = fd
     this.#waitedChanged = waitedChanged
-  }
-
-  /** `waitedChanged` is called when `waited` changes. */
-  static make(libc: Sys.Libc, waitedChanged: () => void = () => {}): EpollSet | Fd.FdError {
-    const fd = libc.epollCreate(Sys.EPOLL_CLOEXEC)
-    return fd < 0 ? Fd.system(undefined, "epoll_create1", libc.errno()) : new EpollSet(libc, fd, waitedChanged)
   }
 
   /** Whether anybody waits. */

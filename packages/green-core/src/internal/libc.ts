@@ -6,6 +6,7 @@
  */
 import { createRequire } from "node:module"
 import type * as Koffi from "koffi"
+import * as Fd from "../Fd.ts"
 
 export interface Libc {
   readonly koffi: typeof Koffi
@@ -71,6 +72,12 @@ export const libc = (): Libc | Missing => {
   const found = load()
   if (!isMissing(found)) loaded = found
   return found
+}
+
+/** Opens a set: its descriptor, or why there is none. */
+export const openSet = (libc: Libc): number | Fd.FdErrorReason => {
+  const fd = libc.epollCreate(EPOLL_CLOEXEC)
+  return fd < 0 ? Fd.system(undefined, "epoll_create1", libc.errno()).reason : fd
 }
 
 export const isMissing = <A extends object>(found: A | Missing): found is Missing => "problem" in found

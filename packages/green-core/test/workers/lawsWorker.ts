@@ -10,14 +10,17 @@ const say = (said: Said): void => parentPort?.postMessage(said)
 
 let settled = (): void => {}
 
-/** The main thread has had its turns, and so has this one: what was rung has been heard. */
-const settle = Effect.andThen(
+/** The main thread has had its turns, and so has this one: what was said has been heard. */
+const heard = Effect.andThen(
   Effect.callback<void>((resume) => {
     settled = () => resume(Effect.void)
     say({ settle: true })
   }),
   turnsOfTheLoop
 )
+
+/** First of the set, then of what is in it. */
+const settle = Effect.andThen(heard, heard)
 
 const laws = allLaws({
   name: "event loop of a worker thread",

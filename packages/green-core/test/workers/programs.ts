@@ -15,8 +15,8 @@ const run = <A, E>(program: Effect.Effect<A, E, FdIo | WaitFd>) =>
 
 const pair = () => run(FdIo.makeSocketPair)
 
-const start = (mode: Told["mode"], ends: Told["ends"]): Worker =>
-  new Worker(new URL("worker.ts", import.meta.url), { workerData: { mode, ends } satisfies Told })
+const start = (mode: Told["mode"], ends: Told["ends"], turns = 0): Worker =>
+  new Worker(new URL("worker.ts", import.meta.url), { workerData: { mode, ends, turns } satisfies Told })
 
 const said = async (worker: Worker): Promise<unknown> => {
   const [message]: ReadonlyArray<unknown> = await once(worker, "message")
@@ -27,6 +27,15 @@ const said = async (worker: Worker): Promise<unknown> => {
 const terminated = async (mode: Told["mode"], ends: Told["ends"]): Promise<string> => {
   const worker = start(mode, ends)
   return `${String(await said(worker))}, ${await worker.terminate()}`
+}
+
+/** The exit code of one that ends after some turns. */
+const code = (mode: Told["mode"], ends: Told["ends"], turns: number): Promise<unknown> => {
+  const worker = start(mode, ends, turns)
+  // What it throws is not ours.
+  worker.on("error", () => {})
+  worker.on("message", () => void worker.terminate())
+  return new Promise((resolve) => worker.on("exit", resolve))
 }
 
 /** What is open, and what keeps a process: both settle when the main thread has heard of the end. */
@@ -101,12 +110,24 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
     say(await again.terminate())
   },
 
-  leave: async () => {
+  endings: async () => {
     const ends = await pair()
     say(await terminated("flow", ends))
     const base = resources()
-    const exits = Array.from({ length: 8 }, () => once(start("leave", ends), "exit"))
-    say(tally((await Promise.all(exits)).flat().map(String)))
+    const rounds = Number(process.argv[3] ?? 1)
+    const endings = Array.from({ length: rounds }, () =>
+      (["exits", "throws", "is terminated"] as const).flatMap((mode) =>
+        [0, 1, 2, 3, 6].map((turns) => ({ mode, turns }))
+      )
+    ).flat()
+    const ended: Array<string> = []
+    const lanes = Array.from({ length: 4 }, async () => {
+      for (let next = endings.pop(); next !== undefined; next = endings.pop()) {
+        ended.push(`${next.mode}, ${await code(next.mode, ends, next.turns)}`)
+      }
+    })
+    await Promise.all(lanes)
+    say(tally(ended))
     say(await back(base))
   },
 

@@ -6,9 +6,11 @@ import { once } from "node:events"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 
 export interface Told {
-  readonly mode: "flow" | "wait" | "exit" | "leave" | "nest" | "once"
+  readonly mode: "flow" | "wait" | "exit" | "nest" | "once" | "exits" | "throws" | "is terminated"
   /** The two ends of a socket pair. */
   readonly ends: readonly [number, number]
+  /** For how many turns of its loop it waits before it ends; at 0 it has only begun. */
+  readonly turns?: number
 }
 
 const post = (message: unknown) => Effect.sync(() => parentPort?.postMessage(message))
@@ -27,10 +29,13 @@ const trip = ([one, other]: Told["ends"]) =>
     }
   })
 
-const program = ({ ends, mode }: Told) =>
+const program = ({ ends, mode, turns = 0 }: Told) =>
   Effect.gen(function* () {
     const waiter = yield* Effect.forkChild(waitFd(ends[0]), { startImmediately: true })
-    if (mode === "leave") process.exit(0)
+    if (mode === "exits" || mode === "throws" || mode === "is terminated") {
+      for (let turn = 0; turn < turns; turn++) yield* nextTurn
+      return yield* Effect.sync(() => end(mode))
+    }
     if (mode === "once") {
       yield* post("waits")
       const { readable } = yield* Fiber.join(waiter)
@@ -47,6 +52,22 @@ const program = ({ ends, mode }: Told) =>
     if (mode === "exit") setImmediate(() => process.exit(7))
     return yield* Effect.forever(trip(ends))
   })
+
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/** Ends this thread, here and now. */
+const end = (mode: "exits" | "throws" | "is terminated"): void => {
+  if (mode === "exits") process.exit(0)
+  if (mode === "throws") {
+    setImmediate(() => {
+      throw new Error("uncaught")
+    })
+    return
+  }
+  parentPort?.postMessage("terminate me")
+  // It gets no further than this.
+  for (;;);
+}
 
 /** A worker of this worker: what it says, and how it ended when it was terminated. */
 const nested = (ends: Told["ends"]) =>
