@@ -71,8 +71,8 @@ class ThreadWatcher implements Watcher {
 
 export const start = (libc: Sys.Libc, set: number, watched: Watched): Watcher => {
   const ends = new Int32Array(2)
-  if (libc.pipe(ends, Sys.O_NONBLOCK | Sys.O_CLOEXEC) === 0) return new ThreadWatcher(libc, set, watched, ends)
-  const { reason } = Fd.system(undefined, "pipe2", libc.errno())
+  if (libc.pipe(ends) === 0) return new ThreadWatcher(libc, set, watched, ends)
+  const { reason } = Fd.system(undefined, "pipe", libc.errno())
   setImmediate(() => {
     watched.failed(reason)
     libc.close(set)

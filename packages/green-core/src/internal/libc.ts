@@ -1,12 +1,15 @@
 /**
  * The system calls that this package makes, by FFI. Called by the handlers for real descriptors only.
  *
- * Linux only: the constants are those of x64, arm64 and riscv64, glibc and musl. The library is loaded at the first
- * use, so that a place without it can still `wait`.
+ * On Linux the constants are those of x64, arm64 and riscv64, glibc and musl. On macOS those that differ are from XNU's
+ * bsd/sys/errno.h, fcntl.h and unistd.h, and a set is a kqueue (`kqueue.ts`): not yet run there. The library is loaded at
+ * the first use, so that a place without it can still `wait`.
  */
 import { createRequire } from "node:module"
 import type * as Koffi from "koffi"
 import * as Fd from "../Fd.ts"
+import { EPOLL_CLOEXEC } from "./epoll.ts"
+import { epollByKqueue } from "./kqueue.ts"
 
 export interface Libc {
   readonly koffi: typeof Koffi
@@ -22,8 +25,10 @@ export interface Libc {
   readonly write: (fd: number, bytes: Uint8Array, length: number) => number
   readonly shutdown: (fd: number, how: number) => number
   readonly close: (fd: number) => number
-  readonly pipe: (ends: Int32Array, flags: number) => number
-  readonly socketPair: (domain: number, type: number, protocol: number, ends: Int32Array) => number
+  /** The ends are non-blocking, and closed on exec. */
+  readonly pipe: (ends: Int32Array) => number
+  /** Two stream sockets, non-blocking, and closed on exec. */
+  readonly socketPair: (ends: Int32Array) => number
   readonly getFlags: (fd: number) => number
   readonly setFlags: (fd: number, flags: number) => number
 }
@@ -34,35 +39,23 @@ export interface Missing {
   readonly problem: string
 }
 
-export const EPOLL_CTL_ADD = 1
-export const EPOLL_CTL_DEL = 2
-export const EPOLL_CTL_MOD = 3
-export const EPOLL_CLOEXEC = 0x80000
-export const EPOLLIN = 0x001
-export const EPOLLOUT = 0x004
-export const EPOLLERR = 0x008
-export const EPOLLHUP = 0x010
-export const POLLNVAL = 0x020
-export const EPOLLET = 0x80000000
-export const EPOLLONESHOT = 0x40000000
-export const O_NONBLOCK = 0x800
-export const O_CLOEXEC = 0x80000
-export const AF_UNIX = 1
-export const SOCK_STREAM = 1
+export * from "./epoll.ts"
+
+const isDarwin = process.platform === "darwin"
+export const O_NONBLOCK = isDarwin ? 0x4 : 0x800
 export const SHUT_WR = 1
-export const EPERM = 1
 export const ENOENT = 2
 export const EINTR = 4
 export const EBADF = 9
-export const EAGAIN = 11
+export const EAGAIN = isDarwin ? 35 : 11
 export const EEXIST = 17
 const F_GETFL = 3
 const F_SETFL = 4
-
-/** `struct epoll_event` in 32-bit words: packed on x64 (12 bytes), aligned elsewhere (16). */
-export const eventWords = process.arch === "x64" ? 3 : 4
-/** Where the 64 bits of user data start in it. */
-export const dataWord = process.arch === "x64" ? 1 : 2
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+const O_CLOEXEC = 0x80000
+const AF_UNIX = 1
+const SOCK_STREAM = 1
 
 let loaded: Libc | undefined
 
@@ -84,33 +77,70 @@ export const isMissing = <A extends object>(found: A | Missing): found is Missin
 
 const load = (): Libc | Missing => {
   const platform = `${process.platform} ${process.arch}`
-  if (process.platform !== "linux")
-    return { platform, problem: "there is no epoll; waiting for descriptors needs Linux" }
+  if (process.platform !== "linux" && !isDarwin)
+    return { platform, problem: "there is neither epoll nor kqueue; waiting for descriptors needs Linux or macOS" }
   let koffi: typeof Koffi
   let library: ReturnType<typeof Koffi.load>
   try {
     koffi = createRequire(import.meta.url)("koffi")
-    library = koffi.load(null)
+    library = koffi.load(isDarwin ? "/usr/lib/libSystem.B.dylib" : null)
   } catch (cause) {
     return { platform, problem: `koffi could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}` }
   }
   const fcntl = library.func("int fcntl(int fd, int command, ...)")
-  const poll = library.func("int poll(void *descriptors, unsigned long count, int timeout)")
-  return {
+  const poll = library.func(`int poll(void *descriptors, unsigned ${isDarwin ? "int" : "long"} count, int timeout)`)
+  const getFlags = (fd: number): number => fcntl(fd, F_GETFL)
+  const setFlags = (fd: number, flags: number): number => fcntl(fd, F_SETFL, "int", flags)
+  const close = library.func("int close(int fd)")
+  const common = {
     koffi,
     errno: koffi.errno,
-    epollCreate: library.func("int epoll_create1(int flags)"),
-    epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
-    epollWait: library.func("int epoll_wait(int epfd, void *events, int maxevents, int timeout)"),
     poll,
     pollInThread: poll.async,
     read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
     write: library.func("intptr_t write(int fd, const void *bytes, size_t length)"),
     shutdown: library.func("int shutdown(int fd, int how)"),
-    close: library.func("int close(int fd)"),
-    pipe: library.func("int pipe2(void *ends, int flags)"),
-    socketPair: library.func("int socketpair(int domain, int type, int protocol, void *ends)"),
-    getFlags: (fd) => fcntl(fd, F_GETFL),
-    setFlags: (fd, flags) => fcntl(fd, F_SETFL, "int", flags)
+    close,
+    getFlags,
+    setFlags
+  }
+  const socketPair = library.func("int socketpair(int domain, int type, int protocol, void *ends)")
+  if (!isDarwin) {
+    const pipe = library.func("int pipe2(void *ends, int flags)")
+    return {
+      ...common,
+      epollCreate: library.func("int epoll_create1(int flags)"),
+      epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
+      epollWait: library.func("int epoll_wait(int epfd, void *events, int maxevents, int timeout)"),
+      pipe: (ends) => pipe(ends, O_NONBLOCK | O_CLOEXEC),
+      socketPair: (ends) => socketPair(AF_UNIX, SOCK_STREAM | O_NONBLOCK | O_CLOEXEC, 0, ends)
+    }
+  }
+  /** Sets what Linux takes with the call. Closes both when it cannot. */
+  const prepare = (result: number, ends: Int32Array): number => {
+    if (result < 0) return result
+    for (const end of ends) {
+      if (fcntl(end, F_SETFD, "int", FD_CLOEXEC) >= 0 && setFlags(end, getFlags(end) | O_NONBLOCK) >= 0) continue
+      const errno = koffi.errno()
+      for (const each of ends) close(each)
+      koffi.errno(errno)
+      return -1
+    }
+    return result
+  }
+  const pipe = library.func("int pipe(void *ends)")
+  return {
+    ...common,
+    ...epollByKqueue({
+      kqueue: library.func("int kqueue(void)"),
+      kevent: library.func(
+        "int kevent(int kq, const void *changes, int nchanges, void *events, int nevents, const void *timeout)"
+      ),
+      // The name of the one with inodes of 64 bits, where there is another.
+      fstat: library.func(process.arch === "x64" ? "fstat$INODE64" : "fstat", "int", ["int", "void *"]),
+      setErrno: (errno) => void koffi.errno(errno)
+    }),
+    pipe: (ends) => prepare(pipe(ends), ends),
+    socketPair: (ends) => prepare(socketPair(AF_UNIX, SOCK_STREAM, 0, ends), ends)
   }
 }

@@ -56,7 +56,7 @@ export const systemFdIo: FdIo["Service"] = {
     return call(
       "makePipe",
       undefined,
-      (libc) => libc.pipe(ends, Sys.O_NONBLOCK | Sys.O_CLOEXEC),
+      (libc) => libc.pipe(ends),
       () => ({ reader: ends[0] ?? -1, writer: ends[1] ?? -1 })
     )
   }),
@@ -65,7 +65,7 @@ export const systemFdIo: FdIo["Service"] = {
     return call(
       "makeSocketPair",
       undefined,
-      (libc) => libc.socketPair(Sys.AF_UNIX, Sys.SOCK_STREAM | Sys.O_NONBLOCK | Sys.O_CLOEXEC, 0, ends),
+      (libc) => libc.socketPair(ends),
       () => [ends[0] ?? -1, ends[1] ?? -1] as const
     )
   }),
