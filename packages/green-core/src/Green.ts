@@ -19,11 +19,13 @@ import type { WaitFd } from "./WaitFd.ts"
  * The event loop: `wait` suspends the fiber until the promise is settled, `waitFd` until the loop sees the descriptor
  * ready. The process stays up while somebody waits, and ends by itself after.
  *
- * Waiting for descriptors needs Linux, and Node, Bun or Deno; elsewhere `waitFd` fails `Unsupported` and `wait` goes on working.
+ * Waiting for descriptors needs Linux, and Node, Bun or Deno; elsewhere `waitFd` and `FdIo` fail `Unsupported`, naming
+ * the platform, and `wait` goes on working. macOS has its calls (kqueue), which were tested against a model and not yet run
+ * there.
  *
  * In a worker thread of Node the main thread watches, and rings when something is ready: it has to be a program that has loaded
- * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may be terminated at any
- * time.
+ * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may end at any
+ * time, in any way: nothing of it is left open.
  *
  * @category layers
  * @since 0.1.0
@@ -51,7 +53,7 @@ export const layer: Layer.Layer<Wait | WaitFd | FdIo> = Layer.mergeAll(
  *   that could go on, the program is interrupted, its finalizers run, and the result is a defect that says so. A part
  *   that cannot be interrupted is left waiting, and goes on on the event loop if what it waits for ever comes.
  *
- * `waitFd` needs Linux and fails `Unsupported` elsewhere; sleeping works everywhere. The descriptor that the run itself
+ * `waitFd` needs Linux (or macOS, see `layer`) and fails `Unsupported` elsewhere; sleeping works everywhere. The descriptor that the run itself
  * opens is closed at its end, however it ends; only a worker that is terminated in the middle leaves it open.
  *
  * Fibers that are still there when the program has ended, such as those of `Effect.forkDetach`, are interrupted, and

@@ -20,6 +20,7 @@ const EV_EOF = 0x8000
 const ENOENT = 2
 const EBADF = 9
 const EINVAL = 22
+const EPIPE = 32
 
 interface Knote {
   readonly fd: number
@@ -32,7 +33,7 @@ interface Knote {
 /** What a descriptor of the model is, and what it is ready for. */
 interface File {
   readonly mode?: number
-  readonly refuses?: number
+  readonly refuses?: { readonly filter: number; readonly errno: number }
   ready: Partial<Record<number, { readonly flags?: number; readonly filterFlags?: number }>>
 }
 
@@ -55,7 +56,7 @@ const model = () => {
     let knote = knotes.get(key)
     if (knote === undefined) {
       if ((flags & EV_ADD) === 0) return ENOENT
-      if (file.refuses === filter) return EINVAL
+      if (file.refuses?.filter === filter) return file.refuses.errno
       knotes.set(key, (knote = { fd, filter, mode: flags & (EV_CLEAR | EV_DISPATCH), enabled: true, user }))
     }
     knote.user = user
@@ -220,11 +221,18 @@ describe("a set of macOS", () => {
 
   it("needs only the direction that is asked for, and fails one that cannot be", () => {
     const { open, told, wait } = model()
-    open(7, { refuses: WRITE })
+    open(7, { refuses: { filter: WRITE, errno: EINVAL } })
     wait(7, "read")
     assert.deepStrictEqual(told, [])
     wait(7, "write")
     assert.include(String(told.at(-1)), "EINVAL")
+  })
+
+  it("finds a pipe without its reader ready to be written to, which tells", () => {
+    const { open, told, wait } = model()
+    open(7, { refuses: { filter: WRITE, errno: EPIPE } })
+    wait(7, "write")
+    assert.deepStrictEqual(told, [{ ...nothing, writable: true }])
   })
 
   it("is silent about a wait that was withdrawn, and forgets one that is to be closed", () => {

@@ -44,6 +44,8 @@ const EV_DISPATCH = 0x0080
 const EV_ERROR = 0x4000
 const EV_EOF = 0x8000
 
+const EPIPE = 32
+
 const directions = [
   { filter: EVFILT_READ, event: Epoll.EPOLLIN },
   { filter: EVFILT_WRITE, event: Epoll.EPOLLOUT }
@@ -102,7 +104,8 @@ export const epollByKqueue = ({
   const firstOf = (errnos: readonly [number, number], mask: number): number => {
     for (const [index, { event }] of directions.entries()) {
       const errno = errnos[index] ?? 0
-      if ((mask & event) !== 0 && errno !== 0) return failed(errno)
+      // A pipe without its reader takes no knote for writing: the write tells.
+      if ((mask & event) !== 0 && errno !== 0) return failed(errno === EPIPE ? Epoll.EPERM : errno)
     }
     return 0
   }
