@@ -25,7 +25,7 @@ import type { WaitFd } from "./WaitFd.ts"
  *
  * In a worker thread of Node the main thread watches, and rings when something is ready: it has to be a program that has loaded
  * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may end at any
- * time, in any way: nothing of it is left open.
+ * time, in any way: its set is closed then.
  *
  * @category layers
  * @since 0.1.0
