@@ -46,7 +46,7 @@ const model = () => {
   const files = new Map<number, File>()
   const knotes = new Map<string, Knote>()
   const calls: Array<string> = []
-  const timeouts: Array<readonly number[] | null> = []
+  const timeouts: Array<ReadonlyArray<number> | null> = []
   let errno = 0
 
   const change = (fd: number, filter: number, flags: number, user: bigint): number => {
