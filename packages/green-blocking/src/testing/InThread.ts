@@ -16,7 +16,7 @@ import { Here, withPort } from "../internal/here/here.ts"
 import { failed } from "../internal/host/exits.ts"
 import { handlersOf } from "../internal/host/Handlers.ts"
 import { within } from "../internal/worker/Port.ts"
-import { isPromiseLike } from "../internal/worker/running.ts"
+import { abandon, isPromiseLike } from "../internal/worker/running.ts"
 import { type JobError, WorkersOptionError } from "../JobError.ts"
 import type { AnySharedReference } from "../SharedReference.ts"
 
@@ -186,7 +186,7 @@ export const run = <R extends Rpc.Any, A, E = never>(
       try {
         const result = within(port, () => enter(greenlet, f))
         if (!isPromiseLike(result)) return Exit.succeed(result)
-        result.then(undefined, () => {})
+        abandon(result)
         return failed(job, { _tag: "NotSynchronous" })
       } catch (cause) {
         return isDeclared(cause) ? Exit.fail(cause) : failed(job, { _tag: "Threw", cause })

@@ -97,12 +97,25 @@ describe("a job", () => {
     }).pipe(Effect.provide(workers({ size: 1 })))
   )
 
-  it.live("whose result cannot even be asked whether it is a promise fails, and no other", () =>
+  it.live("whose result cannot even be asked whether it is a promise fails NotCloneable, and its thread goes on", () =>
     Effect.gen(function* () {
+      const before = yield* threadId()
       const text = "export const job = () => ({ get then() { throw new RangeError('hostile') } })"
       const reason = yield* reasonOf(jobOf((yield* folder).write("job.mjs", text))())
-      assert.match(causeOf(reason), /RangeError: hostile/)
-      assert.strictEqual(yield* add(1, 2), 3)
+      assert(reason._tag === "NotCloneable")
+      assert.deepStrictEqual([reason.part, reason.path], ["result", ".then"])
+      assert.match(reason.problem, /RangeError: hostile/)
+      assert.strictEqual(yield* threadId(), before)
+    }).pipe(Effect.provide(workers({ size: 1 })))
+  )
+
+  it.live("whose result throws when it is waited for fails NotSynchronous, and its thread goes on", () =>
+    Effect.gen(function* () {
+      const before = yield* threadId()
+      const text = "export const job = () => ({ then() { throw new RangeError('hostile') } })"
+      const job = jobOf((yield* folder).write("job.mjs", text))
+      assert.deepStrictEqual(yield* reasonOf(job()), { _tag: "NotSynchronous" })
+      assert.strictEqual(yield* threadId(), before)
     }).pipe(Effect.provide(workers({ size: 1 })))
   )
 

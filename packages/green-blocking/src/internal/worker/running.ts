@@ -38,8 +38,7 @@ export const run = (port: Port, f: Job, args: ReadonlyArray<unknown>, post: Post
     greenlet.ended = true
   }
   if (isPromiseLike(result)) {
-    // Nobody will wait for it: its failure must not end the thread.
-    result.then(undefined, () => {})
+    abandon(result)
     post([ToHost.done, job, Ending.promise], [])
     return
   }
@@ -57,5 +56,20 @@ export const run = (port: Port, f: Job, args: ReadonlyArray<unknown>, post: Post
 
 const isJob = (x: unknown): x is Job => typeof x === "function"
 
-export const isPromiseLike = (x: unknown): x is PromiseLike<unknown> =>
-  typeof x === "object" && x !== null && "then" in x && typeof x.then === "function"
+/** Whether it is a promise or the like. What cannot even be asked is none; that it cannot be sent is found later. */
+export const isPromiseLike = (x: unknown): x is PromiseLike<unknown> => {
+  try {
+    return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function"
+  } catch {
+    return false
+  }
+}
+
+/** Nobody will wait for it: its failure must not end the thread. */
+export const abandon = (promise: PromiseLike<unknown>): void => {
+  try {
+    promise.then(undefined, () => {})
+  } catch {
+    // One that throws at once has failed like any other.
+  }
+}
