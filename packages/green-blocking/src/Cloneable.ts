@@ -46,7 +46,7 @@ export interface Mistake<Why extends string> {
  * @category models
  * @since 0.1.0
  */
-export type Movable = ArrayBufferView<ArrayBuffer> | Transferable
+export type Movable = ArrayBufferView | Transferable
 
 /**
  * Marks a value to be moved, not copied, when it is next sent to another thread from this one: as an argument or the
@@ -56,8 +56,8 @@ export type Movable = ArrayBufferView<ArrayBuffer> | Transferable
  * with all other views of it. When it is sent, the sender is left with an empty one (`byteLength` 0, `detached`); a
  * port or a stream is then of no use to it. If the sending fails, it stays as it is, and marked.
  *
- * Throws a `TypeError` for what cannot be moved; for a SharedArrayBuffer too: it is shared by both sides, so send it as
- * it is. A small Buffer lies in a pool and cannot be moved, and what was moved already cannot be sent again: both are
+ * Throws a `TypeError` for what cannot be moved; for a SharedArrayBuffer and its views too: it is shared by both sides,
+ * so send it as it is. A small Buffer lies in a pool and cannot be moved, and what was moved already cannot be sent again: both are
  * told, with their place, when they are sent.
  *
  * @example
@@ -71,10 +71,15 @@ export type Movable = ArrayBufferView<ArrayBuffer> | Transferable
  * @category operations
  * @since 0.1.0
  */
-export const move = <T extends Movable>(value: T): T => {
+export const move = <T extends Movable>(value: T & NotShared<T>): T => {
   mark(value)
   return value
 }
+
+/** Nothing that is surely a view of shared memory. Of most views, as of `Schema.Uint8Array`, the type does not say. */
+type NotShared<T> = [T] extends [ArrayBufferView<SharedArrayBuffer>]
+  ? Mistake<"shared memory is not moved: send it as it is">
+  : unknown
 
 type Primitive = string | number | bigint | boolean | null | undefined | void
 

@@ -2,6 +2,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type { Cloneable, Mistake } from "green-blocking/Cloneable"
 import { move } from "green-blocking/Cloneable"
 import type { KeyObject } from "node:crypto"
@@ -168,6 +169,7 @@ describe("move", () => {
       expectTypeOf(move(new ArrayBuffer(1))).toEqualTypeOf<ArrayBuffer>()
       expectTypeOf(move(Buffer.alloc(1))).toExtend<Uint8Array<ArrayBuffer>>()
       expectTypeOf(move(new MessageChannel().port1)).toEqualTypeOf<MessagePort>()
+      expectTypeOf((bytes: (typeof Schema.Uint8Array)["Type"]) => move(bytes)).returns.toEqualTypeOf<Uint8Array>()
       // @ts-expect-error: a plain object
       move({ a: 1 })
       // @ts-expect-error: shared memory
@@ -177,5 +179,7 @@ describe("move", () => {
     })
     const bytes = new Uint8Array(3)
     assert.strictEqual(move(bytes), bytes)
+    const shared: Uint8Array = new Uint8Array(new SharedArrayBuffer(1))
+    assert.throws(() => move(shared), TypeError, /shared by both threads/)
   })
 })

@@ -62,7 +62,8 @@ export class WaitInterrupted extends Schema.TaggedError<WaitInterrupted>()("Wait
  * - `NotHandled`: the pool of this job has no such operation.
  * - `InvalidTimeout`: the time-out of the call is no duration.
  * - `InvalidPayload`: its schema refuses the payload.
- * - `InvalidResult`: its schema refuses what the handler answered.
+ * - `InvalidResult`: its schema refuses what the handler answered, or something in it, whose place `problem` says,
+ *   cannot be sent to another thread.
  * - `NotCloneable`: something in the payload, at `path`, cannot be sent to another thread.
  * - `Defect`: its handler died of `cause`.
  * - `HandlerInterrupted`: its handler interrupted itself.
@@ -113,7 +114,7 @@ const describe = (reason: PerformErrorReason): string => {
     case "InvalidPayload":
       return `the payload is not what its schema asks for: ${reason.problem}`
     case "InvalidResult":
-      return `its handler answered what its schema does not allow: ${reason.problem}`
+      return `its handler answered what cannot be given: ${reason.problem}`
     case "NotCloneable":
       return `payload${reason.path} cannot be sent to another thread: ${reason.problem}`
     case "Defect":

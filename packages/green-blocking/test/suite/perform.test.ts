@@ -128,14 +128,14 @@ describe.each(pools)("in $kind", ({ layer }) => {
         "InvalidPayload",
         /^Age: the payload is not what its schema asks for: [^]*greater than 0[^]*years/
       ],
-      [
-        "invalidResult",
-        "InvalidResult",
-        /^Lie: its handler answered what its schema does not allow: [^]*greater than 0/
-      ],
+      ["invalidResult", "InvalidResult", /^Lie: its handler answered what cannot be given: [^]*greater than 0/],
       ["notHandled", "NotHandled", /^Elsewhere: the pool of this job has no such operation/],
       ["notCloneable", "NotCloneable", /^Anything: payload\.list\[1\]\.f cannot be sent to another thread: /],
-      ["notCloneableAnswer", "InvalidResult", /^Anything: its handler answered what its schema does not allow: /],
+      [
+        "notCloneableAnswer",
+        "InvalidResult",
+        /^Anything: its handler answered what cannot be given: result\.list\[0\] cannot be sent to another thread: a function/
+      ],
       ["dies", "Defect", /^Die: its handler died: dead$/],
       ["diesOfText", "Defect", /^Die: its handler died: dead$/],
       ["throws", "Defect", /^Die: its handler died: thrown by the handler itself$/],

@@ -13,6 +13,7 @@ const all = green(load, url, "all")
 const dates = green(load, url, "dates")
 const events = green(load, url, "events")
 const fails = green(load, url, "fails")
+const functions = green(load, url, "functions")
 const interleaved = green(load, url, "interleaved")
 const keep = green(load, url, "keep")
 const nested = green(load, url, "nested")
@@ -59,12 +60,20 @@ describe.each(pools)("in $kind", ({ layer }) => {
     it.effect.each([
       ["typed", [1, 2, 3], /^Broken after 3$/],
       ["dies", [1, 2, 3], /^Fails: its handler died: dead$/],
-      ["result", [], /^Fails: its handler answered what its schema does not allow: [^]*integer/]
+      ["result", [], /^Fails: its handler answered what cannot be given: [^]*integer/]
     ] as const)("gives what came before an error: %s", ([how, values, end]) =>
       Effect.gen(function* () {
         const failed = yield* fails(how)
         expect(failed.values).toEqual(values)
         expect(failed.end).toMatch(end)
+      })
+    )
+
+    it.effect("says of an element that cannot be sent where it cannot", () =>
+      Effect.gen(function* () {
+        const { end, values } = yield* functions()
+        expect(values).toEqual([1])
+        expect(end).toMatch(/^Functions: .*: element\.f cannot be sent to another thread: a function/)
       })
     )
 

@@ -25,6 +25,7 @@ export const streamHandlers = (events: Array<string> = []) => {
         Stream.make(1, 2, how === "result" ? 0.5 : 3),
         how === "typed" ? Stream.fail(new Broken({ after: 3 })) : Stream.die(new Error("dead"))
       ),
+    Functions: () => Stream.concat(Stream.make(1), Stream.make(2, { f: () => 1 })),
     Dates: () => Stream.make(new Date(1), new Date(2)),
     Queued: () =>
       Effect.gen(function* () {

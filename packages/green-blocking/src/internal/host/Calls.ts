@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Transferable } from "node:worker_threads"
-import { transferOf } from "../cloneable.ts"
+import { inspect, problemOf, transferOf } from "../cloneable.ts"
 import { toThrown } from "../thrown.ts"
 import { Outcome, type Refusal, type Reply, ToWorker } from "../wire.ts"
 import type { Handler } from "./Handlers.ts"
@@ -71,7 +71,7 @@ export class Calls {
     const hand = (values: ReadonlyArray<unknown>): Effect.Effect<void> =>
       Effect.callback((resume) => {
         call.next = () => resume(Effect.void)
-        this.#succeed(request, handler.encodeChunk, values)
+        this.#succeed(request, handler, handler.encodeChunk, values)
       })
     const performed = Effect.suspend(() => handler.perform(payload, request, hand))
     call.fiber = Effect.runForkWith(context)(performed)
@@ -127,18 +127,32 @@ export class Calls {
   #answer(request: number, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isFailure(exit)) this.#fail(request, handler, exit.cause)
     else if (handler.operation.isStream) this.#send([ToWorker.reply, request, Outcome.end], [])
-    else this.#succeed(request, handler.encodeSuccess, exit.value)
+    else this.#succeed(request, handler, handler.encodeSuccess, exit.value)
   }
 
-  #succeed<A>(request: number, encode: (value: A) => unknown, value: A): void {
+  #succeed<A>(request: number, handler: Handler, encode: (value: A) => unknown, value: A): void {
+    let encoded: unknown
     try {
-      const encoded = encode(value)
+      encoded = encode(value)
+    } catch (error) {
+      this.#refuseResult(request, messageOf(error))
+      return
+    }
+    try {
       this.#send([ToWorker.reply, request, Outcome.success, encoded], transferOf(encoded))
     } catch (error) {
-      this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(error) })
-      // Of a stream: nobody will ask for more of it.
-      this.cancel(request)
+      const problem =
+        handler.operation.isStream && Array.isArray(encoded)
+          ? unsentElement(encoded, error)
+          : unsent("result", encoded, error)
+      this.#refuseResult(request, problem)
     }
+  }
+
+  #refuseResult(request: number, problem: string): void {
+    this.#refuse(request, { _tag: "InvalidResult", problem })
+    // Of a stream: nobody will ask for more of it.
+    this.cancel(request)
   }
 
   #fail(request: number, handler: Handler, cause: Cause.Cause<unknown>): void {
@@ -150,12 +164,18 @@ export class Calls {
   }
 
   #failTyped(request: number, handler: Handler, error: unknown): void {
+    let encoded: unknown
     try {
-      const encoded = handler.encodeFailure(error)
-      const stack = error instanceof Error ? error.stack : undefined
-      this.#send([ToWorker.reply, request, Outcome.failure, encoded, stack], transferOf(encoded))
+      encoded = handler.encodeFailure(error)
     } catch (problem) {
       this.#refuse(request, { _tag: "InvalidResult", problem: messageOf(problem) })
+      return
+    }
+    try {
+      const stack = error instanceof Error ? error.stack : undefined
+      this.#send([ToWorker.reply, request, Outcome.failure, encoded, stack], transferOf(encoded))
+    } catch (thrown) {
+      this.#refuse(request, { _tag: "InvalidResult", problem: unsent("error", encoded, thrown) })
     }
   }
 
@@ -165,3 +185,15 @@ export class Calls {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Where, in an answer that could not be sent, is what cannot be. Only now, for the walk costs more than the sending. */
+const unsent = (part: string, encoded: unknown, error: unknown): string => {
+  const { path, problem } = inspect(encoded).problem ?? problemOf(error)
+  return `${part}${path} cannot be sent to another thread: ${problem}`
+}
+
+/** The same, of the first such element of a chunk: which chunk it was in says nothing to those who read elements. */
+const unsentElement = (chunk: ReadonlyArray<unknown>, error: unknown): string => {
+  const element = chunk.find((each) => inspect(each).problem !== undefined)
+  return unsent("element", element, error)
+}
