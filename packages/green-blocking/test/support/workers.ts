@@ -39,6 +39,7 @@ export const wait = green(loadPerforming, performingUrl, "wait")
 export const swallow = green(loadPerforming, performingUrl, "swallow")
 export const stubborn = green(loadPerforming, performingUrl, "stubborn")
 export const askAfterTimeout = green(loadPerforming, performingUrl, "askAfterTimeout")
+export const askHastily = green(loadPerforming, performingUrl, "askHastily")
 export const askTwice = green(loadPerforming, performingUrl, "askTwice")
 export const askForEver = green(loadPerforming, performingUrl, "askForEver")
 
