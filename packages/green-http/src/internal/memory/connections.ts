@@ -4,7 +4,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http"
-import { Agent, type Dispatcher } from "undici"
+import type { Dispatcher } from "undici"
+import { Agent } from "../undici/undici.ts"
 import { messageOf } from "../messageOf.ts"
 import { MemorySocket } from "./MemorySocket.ts"
 

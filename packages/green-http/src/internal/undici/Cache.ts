@@ -2,7 +2,8 @@
  * The cache of the undici handler (RFC 9111): undici's interceptor between a `Reply` and the dispatcher.
  */
 import * as Duration from "effect/Duration"
-import { type Dispatcher, interceptors } from "undici"
+import type { Dispatcher } from "undici"
+import { interceptors } from "./undici.ts"
 import { type CacheStore, type FileOptions, type MemoryOptions, SafeStore } from "./CacheStore.ts"
 import { Reply } from "./Reply.ts"
 import { Validation } from "./Validation.ts"

@@ -2,7 +2,7 @@
  * Where responses are kept: a store of undici's, or one like it, that is safe to be used. One that fails or is closed has
  * nothing: undici calls stores from listeners, where an error would end the process.
  */
-import { cacheStores, type interceptors } from "undici"
+import { cacheStores, type interceptors } from "./undici.ts"
 
 /**
  * A store as undici's cache interceptor takes it.

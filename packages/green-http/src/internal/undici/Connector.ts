@@ -4,7 +4,7 @@
 import * as Dns from "node:dns"
 import * as Net from "node:net"
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls"
-import { buildConnector } from "undici"
+import { buildConnector } from "./undici.ts"
 import type { HttpErrorReason, Phase } from "../../HttpError.ts"
 import type { Attempts } from "./Attempts.ts"
 

@@ -2,7 +2,8 @@
  * The dispatchers of the undici handler, as its options have it: what makes, keeps and closes connections.
  */
 import * as Duration from "effect/Duration"
-import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "undici"
+import type { Dispatcher } from "undici"
+import { Agent, EnvHttpProxyAgent, ProxyAgent, Socks5ProxyAgent } from "./undici.ts"
 import type { UndiciOptions } from "../../UndiciExchange.ts"
 import type { Attempts } from "./Attempts.ts"
 import { makeConnector, pinned } from "./Connector.ts"
