@@ -230,6 +230,9 @@ const absence = (value: unknown): string => {
   if (hasProperty(value, "destroyed") && value.destroyed === true) {
     return "it was destroyed and has no descriptor any more"
   }
+  if (hasProperty(value, "pending") && value.pending === false) {
+    return "it is open, but not known by which descriptor: it stands on another stream, or its runtime (Deno) does not say"
+  }
   if (hasProperty(value, "connecting") || hasProperty(value, "pending")) {
     return 'it has no descriptor yet: wait for its "connect" or "open" event first'
   }

@@ -6,6 +6,8 @@ import { Fd, FdError, FdIo, Green, WaitFd, waitFd } from "green-core"
 import * as Events from "node:events"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import { PassThrough } from "node:stream"
+import { TLSSocket } from "node:tls"
 
 /** Everything that takes a descriptor. */
 const operations: ReadonlyArray<readonly [string, (fd: Fd.FdLike) => Effect.Effect<unknown, FdError, WaitFd | FdIo>]> =
@@ -163,6 +165,13 @@ describe("no operation takes", () => {
       const socket = yield* closing(() => Net.connect(port, "127.0.0.1"))
       assert.isTrue(socket.connecting)
       yield* refused(socket, /on Socket: it has no descriptor yet: wait for its "connect"/)
+    })
+  )
+
+  it.effect("a socket that stands on another stream", () =>
+    Effect.gen(function* () {
+      const socket = yield* closing(() => new TLSSocket(new PassThrough()))
+      yield* refused(socket, /on TLSSocket: it is open, but not known by which descriptor/)
     })
   )
 
