@@ -1,0 +1,34 @@
+/**
+ * Tries what a package does, on the runtime that runs this, and tells of each thing by a line of JSON.
+ *
+ * `program.ts <package>`. It ends by itself, unless something hangs: then with code 1.
+ */
+import { isSmoked, smokes } from "./smokes.ts"
+
+/** One thing, and what was wrong with it if it does not work. */
+export interface Told {
+  readonly feature: string
+  readonly problem?: string
+}
+
+/** How long each may take, in milliseconds, on a slow machine. */
+const bound = 20_000
+
+const problemOf = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+
+const attempt = async (feature: string, run: () => Promise<unknown>): Promise<Told> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`is not done after ${bound / 1000} s`), bound)
+  })
+  const done = run().then(() => undefined, problemOf)
+  const problem = await Promise.race([done, late])
+  clearTimeout(timer)
+  return problem === undefined ? { feature } : { feature, problem }
+}
+
+const name = process.argv[2] ?? ""
+if (!isSmoked(name)) throw new Error(`there is nothing to try of "${name}"`)
+const { smoke } = await smokes[name]()
+for (const [feature, run] of Object.entries(smoke)) console.log(JSON.stringify(await attempt(feature, run)))
