@@ -10,4 +10,6 @@ export const smokes = {
   "green-blocking": () => import("../../packages/green-blocking/test/runtimes/smoke.ts")
 } satisfies Readonly<Record<string, () => Promise<{ readonly smoke: Smoke }>>>
 
-export const isSmoked = (name: string): name is keyof typeof smokes => name in smokes
+export type Smoked = keyof typeof smokes
+
+export const isSmoked = (name: string): name is Smoked => name in smokes

@@ -1,0 +1,54 @@
+/**
+ * `npm run test:runtimes [-- --accept]`: tries what every package does on Node, in a worker thread of it, on Bun and on
+ * Deno, prints the table and writes it into docs/runtimes.md. A runtime that cannot be fetched is skipped, and its column
+ * stays.
+ *
+ * Ends with code 1 when something that worked by the document does not any more; the document then stays as it is, unless
+ * `--accept` says that this is how it is.
+ */
+import * as Effect from "effect/Effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { findPackageJSON } from "node:module"
+import { arch, release, type } from "node:os"
+import { parseArgs } from "node:util"
+import * as Installed from "./installed.ts"
+import * as Places from "./places.ts"
+import * as Table from "./table.ts"
+import * as Trial from "./trial.ts"
+
+const { values } = parseArgs({ options: { accept: { type: "boolean", default: false } } })
+
+const fetched: ReadonlyArray<Installed.Fetched> = ["Bun", "Deno"]
+const places = [...Places.node]
+for (const name of fetched) {
+  const installed = await Installed.fetch(name)
+  if ("program" in installed) places.push(Places.fetched(name, installed))
+  else console.log(`${name} is skipped: ${installed.missing}`)
+}
+
+const trials = places.flatMap((place) => [
+  Effect.map(Trial.tryLaws(place), (outcome) => [outcome]),
+  ...Trial.subjects.map((subject) => Trial.tryPackage(place, subject))
+])
+const outcomes = (await Effect.runPromise(Effect.all(trials, { concurrency: 2 }))).flat()
+const now: Table.Results = { versions: new Map(places.map(({ name, version }) => [name, version])), outcomes }
+
+const path = new URL("../../docs/runtimes.md", import.meta.url)
+const document = readFileSync(path, "utf8")
+const before = Table.read(document)
+
+const installed = (name: string): string => {
+  const file = findPackageJSON(name, import.meta.url)
+  const { version }: { readonly version: string } = JSON.parse(readFileSync(file ?? "", "utf8"))
+  return `${name} ${version}`
+}
+const system = `Tried on ${type()} ${release()}, ${arch()}, with ${installed("effect")}, ${installed("koffi")}, ${installed("undici")}.`
+const table = Table.render(await Trial.rows(), Table.merge(before, now), system)
+console.log(table)
+
+const broken = Table.broken(before, now)
+for (const { feature, place, problem, subject } of broken) {
+  console.error(`does not work any more: ${subject}, ${feature}, on ${place}: ${problem}`)
+}
+if (broken.length === 0 || values.accept) writeFileSync(path, Table.replace(document, table))
+else process.exitCode = 1

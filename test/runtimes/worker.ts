@@ -1,0 +1,11 @@
+/**
+ * Runs a program in a worker thread of Node: `worker.ts <file> [<parameter> …]`. The main thread has loaded green-core,
+ * and does nothing else.
+ */
+import "green-core"
+import { once } from "node:events"
+import { Worker } from "node:worker_threads"
+
+const [, , file = "", ...argv] = process.argv
+const [code]: ReadonlyArray<number> = await once(new Worker(file, { argv }), "exit")
+process.exitCode = code ?? 1
