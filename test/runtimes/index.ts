@@ -19,16 +19,17 @@ import * as Trial from "./trial.ts"
 const { values } = parseArgs({ options: { accept: { type: "boolean", default: false } } })
 
 const fetched: ReadonlyArray<Installed.Fetched> = ["Bun", "Deno"]
-const places = [...Places.node]
+const places = [Places.node, Places.nodeWorker]
 for (const name of fetched) {
   const installed = await Installed.fetch(name)
   if ("program" in installed) places.push(Places.fetched(name, installed))
   else console.log(`${name} is skipped: ${installed.missing}`)
 }
 
+const rows = await Effect.runPromise(Trial.rows)
 const trials = places.flatMap((place) => [
-  Effect.map(Trial.tryLaws(place), (outcome) => [outcome]),
-  ...Trial.subjects.map((subject) => Trial.tryPackage(place, subject))
+  Effect.all([Trial.tryLaws(place), Trial.tryLeaving(place, "exit"), Trial.tryLeaving(place, "throw")]),
+  ...Trial.subjects.map((subject) => Trial.tryPackage(place, subject, rows))
 ])
 const outcomes = (await Effect.runPromise(Effect.all(trials, { concurrency: 2 }))).flat()
 const now: Table.Results = { versions: new Map(places.map(({ name, version }) => [name, version])), outcomes }
@@ -43,7 +44,7 @@ const installed = (name: string): string => {
   return `${name} ${version}`
 }
 const system = `Tried on ${type()} ${release()}, ${arch()}, with ${installed("effect")}, ${installed("koffi")}, ${installed("undici")}.`
-const table = Table.render(await Trial.rows(), Table.merge(before, now), system)
+const table = Table.render(rows, Table.merge(before, now), system)
 console.log(table)
 
 const broken = Table.broken(before, now)

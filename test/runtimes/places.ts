@@ -22,21 +22,21 @@ const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL("../../.cache/compiled",
 
 const starter = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** This Node, in both threads. */
-export const node: ReadonlyArray<Place> = [
-  {
-    name: "Node",
-    version: process.versions.node,
-    command: (file, ...args) => [process.execPath, sources, fileURLToPath(file), ...args],
-    env
-  },
-  {
-    name: "Node, worker thread",
-    version: process.versions.node,
-    command: (file, ...args) => [process.execPath, sources, starter, fileURLToPath(file), ...args],
-    env
-  }
-]
+/** The main thread of this Node. */
+export const node: Place = {
+  name: "Node",
+  version: process.versions.node,
+  command: (file, ...args) => [process.execPath, sources, fileURLToPath(file), ...args],
+  env
+}
+
+/** A worker thread of it. */
+export const nodeWorker: Place = {
+  name: "Node, worker thread",
+  version: process.versions.node,
+  command: (file, ...args) => [process.execPath, sources, starter, fileURLToPath(file), ...args],
+  env
+}
 
 const flags: Readonly<Record<Installed.Fetched, ReadonlyArray<string>>> = {
   Bun: [sources],

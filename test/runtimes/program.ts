@@ -1,7 +1,8 @@
 /**
- * Tries what a package does, on the runtime that runs this, and tells of each thing by a line of JSON.
+ * `program.ts <package>` tries what it does, on the runtime that runs this, and tells of each thing by a line of JSON.
+ * `program.ts` tells what there is to try.
  *
- * `program.ts <package>`. It ends by itself, unless something hangs: then with code 1.
+ * It ends by itself, unless something hangs.
  */
 import { isSmoked, smokes } from "./smokes.ts"
 
@@ -28,7 +29,12 @@ const attempt = async (feature: string, run: () => Promise<unknown>): Promise<To
   return problem === undefined ? { feature } : { feature, problem }
 }
 
-const name = process.argv[2] ?? ""
-if (!isSmoked(name)) throw new Error(`there is nothing to try of "${name}"`)
-const { smoke } = await smokes[name]()
-for (const [feature, run] of Object.entries(smoke)) console.log(JSON.stringify(await attempt(feature, run)))
+const [, , name] = process.argv
+if (name === undefined) {
+  for (const [subject, load] of Object.entries(smokes)) {
+    for (const feature of Object.keys((await load()).smoke)) console.log(JSON.stringify({ subject, feature }))
+  }
+} else if (isSmoked(name)) {
+  const { smoke } = await smokes[name]()
+  for (const [feature, run] of Object.entries(smoke)) console.log(JSON.stringify(await attempt(feature, run)))
+} else throw new Error(`there is nothing to try of "${name}"`)

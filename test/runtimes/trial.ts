@@ -1,7 +1,7 @@
 /** Tries everything in a place: each package in a process of its own, so that one which ends badly takes no other along. */
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
-import type { Place, PlaceName } from "./places.ts"
+import * as Places from "./places.ts"
 import type { Told } from "./program.ts"
 import { type Smoked, smokes } from "./smokes.ts"
 
@@ -13,29 +13,24 @@ export interface Row {
 
 /** Whether that works in one place, or what was wrong. */
 export interface Outcome extends Row, Told {
-  readonly place: PlaceName
+  readonly place: Places.PlaceName
 }
 
 export const subjects: ReadonlyArray<Smoked> = Object.keys(smokes).filter((name): name is Smoked => name in smokes)
 
 const lawful = "the laws of every handler"
+const leaving = {
+  exit: { feature: "`process.exit` while somebody waits", code: 7 },
+  throw: { feature: "an error that nobody catches while somebody waits", code: 1 }
+} as const
+
+/** What is tried of green-core in programs of its own. */
+const ofItsOwn: ReadonlyArray<string> = [lawful, leaving.exit.feature, leaving.throw.feature]
 const ending = "the process ends by itself"
-
-/** What there is to try of a package, the laws of green-core aside. */
-const features = async (subject: Smoked): Promise<ReadonlyArray<string>> => [
-  ...Object.keys((await smokes[subject]()).smoke),
-  ending
-]
-
-/** All rows of the table. */
-export const rows = async (): Promise<ReadonlyArray<Row>> => {
-  const all: Array<Row> = [{ subject: "green-core", feature: lawful }]
-  for (const subject of subjects) for (const feature of await features(subject)) all.push({ subject, feature })
-  return all
-}
 
 interface Ended {
   readonly lines: ReadonlyArray<string>
+  readonly code: unknown
   /** How, if not by itself with code 0. */
   readonly problem: string | undefined
 }
@@ -43,14 +38,15 @@ interface Ended {
 /** The longest that a process may take, in milliseconds. */
 const bound = 120_000
 
-const run = (place: Place, file: URL, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+const run = (place: Places.Place, file: URL, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.callback<Ended>((resume) => {
     const [program = "", ...rest] = place.command(file, ...args)
     const env = { ...process.env, NO_COLOR: "1", ...place.env }
     const options = { env, timeout: bound, killSignal: "SIGKILL", maxBuffer: 1 << 26 } as const
     const child = execFile(program, rest, options, (error, stdout, stderr) => {
       const lines = stdout.split("\n").filter((line) => line.startsWith("{"))
-      resume(Effect.succeed({ lines, problem: error === null ? undefined : endingOf(error, stderr) }))
+      const problem = error === null ? undefined : endingOf(error, stderr)
+      resume(Effect.succeed({ lines, code: error === null ? 0 : error.code, problem }))
     })
     return Effect.sync(() => child.kill("SIGKILL"))
   })
@@ -65,10 +61,22 @@ const endingOf = (
 }
 
 const laws = new URL("../../packages/green-core/test/runtimes/laws.ts", import.meta.url)
+const leaves = new URL("../../packages/green-core/test/runtimes/leaves.ts", import.meta.url)
 const program = new URL("program.ts", import.meta.url)
 
+/** All rows of the table, as Node tells them. */
+export const rows: Effect.Effect<ReadonlyArray<Row>> = Effect.gen(function* () {
+  const { lines, problem } = yield* run(Places.node, program)
+  if (problem !== undefined) return yield* Effect.die(new Error(`what there is to try is not told: ${problem}`))
+  const told = lines.map((line): Row => JSON.parse(line))
+  return [
+    ...ofItsOwn.map((feature): Row => ({ subject: "green-core", feature })),
+    ...subjects.flatMap((subject) => [...told.filter((row) => row.subject === subject), { subject, feature: ending }])
+  ]
+})
+
 /** The laws of the handlers of green-core: whether all of them hold. */
-export const tryLaws = (place: Place): Effect.Effect<Outcome> =>
+export const tryLaws = (place: Places.Place): Effect.Effect<Outcome> =>
   Effect.map(run(place, laws), ({ lines, problem }) => {
     const told = lines.map((line): { readonly law: string; readonly result: string } => JSON.parse(line))
     const broken = told.filter(({ result }) => result === "broken").map(({ law }) => law)
@@ -78,22 +86,38 @@ export const tryLaws = (place: Place): Effect.Effect<Outcome> =>
     return outcome(place, "green-core", lawful, wrong)
   })
 
-const outcome = (place: Place, subject: Smoked, feature: string, problem: string | undefined): Outcome => ({
+/** Whether the process ends, and with its code, when it is left while somebody waits. */
+export const tryLeaving = (place: Places.Place, how: keyof typeof leaving): Effect.Effect<Outcome> =>
+  Effect.map(run(place, leaves, how), ({ code, problem }) =>
+    outcome(
+      place,
+      "green-core",
+      leaving[how].feature,
+      code === leaving[how].code ? undefined : (problem ?? "it ended with 0")
+    )
+  )
+
+const outcome = (place: Places.Place, subject: Smoked, feature: string, problem: string | undefined): Outcome => ({
   subject,
   place: place.name,
   feature,
   ...(problem === undefined ? {} : { problem })
 })
 
-/** All that a package does, and whether the process ends by itself. */
-export const tryPackage = (place: Place, subject: Smoked): Effect.Effect<ReadonlyArray<Outcome>> =>
-  Effect.gen(function* () {
-    const { lines, problem } = yield* run(place, program, subject)
+/** All that a package does by the rows, and whether the process ends by itself. */
+export const tryPackage = (
+  place: Places.Place,
+  subject: Smoked,
+  rows: ReadonlyArray<Row>
+): Effect.Effect<ReadonlyArray<Outcome>> =>
+  Effect.map(run(place, program, subject), ({ lines, problem }) => {
     const told = new Map(lines.map((line): Told => JSON.parse(line)).map((each) => [each.feature, each]))
-    const all = yield* Effect.promise(() => features(subject))
-    return all.map((feature) => {
-      if (feature === ending) return outcome(place, subject, feature, problem)
-      const said = told.get(feature)
-      return outcome(place, subject, feature, said === undefined ? (problem ?? "nothing was said of it") : said.problem)
+    return rows.flatMap((row) => {
+      if (row.subject !== subject || ofItsOwn.includes(row.feature)) return []
+      if (row.feature === ending) return [outcome(place, subject, ending, problem)]
+      const said = told.get(row.feature)
+      return [
+        outcome(place, subject, row.feature, said === undefined ? (problem ?? "nothing was said of it") : said.problem)
+      ]
     })
   })

@@ -1,6 +1,7 @@
 /** What green-blocking does, each thing once: `npm run test:runtimes` tries it on every runtime. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import { green, GreenWorkers } from "green-blocking"
 import { strictEqual } from "node:assert"
@@ -20,20 +21,20 @@ const Handlers = Operations.toLayer({
   Never: () => Effect.never
 })
 
+/** One pool for all that follows, of one thread. The last thing that is tried ends it. */
+const runtime = ManagedRuntime.make(
+  GreenWorkers.layer(Operations, { size: 1, grace: "20 millis" }).pipe(Layer.provide(Handlers))
+)
+
 const inThreads =
   <E>(program: Effect.Effect<void, E, GreenWorkers>) =>
   () =>
-    Effect.runPromise(
-      Effect.provide(
-        program,
-        GreenWorkers.layer(Operations, { size: 1, grace: "20 millis" }).pipe(Layer.provide(Handlers))
-      )
-    )
+    runtime.runPromise(program)
 
 /** Is interrupted; then the pool does the next job. */
 const interrupted = <E>(job: Effect.Effect<void, E, GreenWorkers>) =>
   Effect.gen(function* () {
-    strictEqual((yield* Effect.timeoutOption(job, "200 millis"))._tag, "None")
+    strictEqual((yield* Effect.timeoutOption(job, "50 millis"))._tag, "None")
     strictEqual(yield* add(1, 2), 3)
   })
 
@@ -42,5 +43,6 @@ export const smoke = {
   "a job that performs an operation": inThreads(Effect.map(double(2), (value) => strictEqual(value, 4))),
   "a job that performs a stream": inThreads(Effect.map(sum(100), (value) => strictEqual(value, 5050))),
   "a waiting job that is interrupted": inThreads(interrupted(wait())),
-  "a computing job that is interrupted": inThreads(interrupted(spin()))
+  "a computing job that is interrupted": inThreads(interrupted(spin())),
+  "the pool ends with its scope": () => runtime.dispose()
 }
