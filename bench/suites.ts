@@ -55,6 +55,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   },
   runtimes: {
     relay: () => import("./runtimes/relay.ts"),
-    files: () => import("./runtimes/files.ts")
+    files: () => import("./runtimes/files.ts"),
+    elsewhere: () => import("./runtimes/elsewhere.ts")
   }
 }

@@ -196,7 +196,12 @@ it(
     const { code, stderr, stdout } = await bench(["runtimes", "--smoke"])
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
     const lines = stdout.split("\n")
-    for (const row of ["one wait in a worker thread", "fs.promises.readFile while 8 workers wait"])
+    for (const row of [
+      "one wait in a worker thread",
+      "fs.promises.readFile while 8 workers wait",
+      "one wait on Bun, CPU of all threads",
+      "one wait on Deno, CPU of all threads"
+    ])
       expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
     expect(stdout).not.toContain("NaN")
   },

@@ -1,10 +1,10 @@
 /**
- * `npm run test:runtimes [-- --accept]`: tries what every package does on Node, in a worker thread of it, on Bun and on
- * Deno, prints the table and writes it into docs/runtimes.md. A runtime that cannot be fetched is skipped, and its column
- * stays.
+ * `npm run test:runtimes [-- <runtime> …] [--check | --accept]`: tries what every package does on Node, in a worker thread
+ * of it, on Bun and on Deno, prints the table and writes it into docs/runtimes.md. A runtime that is not named, or cannot
+ * be fetched, is left out, and its column stays.
  *
  * Ends with code 1 when something that worked by the document does not any more; the document then stays as it is, unless
- * `--accept` says that this is how it is.
+ * `--accept` says that this is how it is. With `--check` it always stays.
  */
 import * as Effect from "effect/Effect"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -16,11 +16,18 @@ import * as Places from "./places.ts"
 import * as Table from "./table.ts"
 import * as Trial from "./trial.ts"
 
-const { values } = parseArgs({ options: { accept: { type: "boolean", default: false } } })
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { check: { type: "boolean", default: false }, accept: { type: "boolean", default: false } }
+})
 
 const fetched: ReadonlyArray<Installed.Fetched> = ["Bun", "Deno"]
-const places = [Places.node, Places.nodeWorker]
-for (const name of fetched) {
+const unknown = positionals.filter((name) => !["Node", ...fetched].includes(name))
+if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")} here: Node, ${fetched.join(", ")} are`)
+const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name)
+
+const places = isWanted("Node") ? [Places.node, Places.nodeWorker] : []
+for (const name of fetched.filter(isWanted)) {
   const installed = await Installed.fetch(name)
   if ("program" in installed) places.push(Places.fetched(name, installed))
   else console.log(`${name} is skipped: ${installed.missing}`)
@@ -51,5 +58,5 @@ const broken = Table.broken(before, now)
 for (const { feature, place, problem, subject } of broken) {
   console.error(`does not work any more: ${subject}, ${feature}, on ${place}: ${problem}`)
 }
-if (broken.length === 0 || values.accept) writeFileSync(path, Table.replace(document, table))
-else process.exitCode = 1
+if (broken.length > 0 && !values.accept) process.exitCode = 1
+else if (!values.check && places.length > 0) writeFileSync(path, Table.replace(document, table))

@@ -75,10 +75,10 @@ export const fetch = async (name: Fetched): Promise<Installed> => {
       timeout: 300_000
     })
   } catch (error) {
-    return { missing: `npm cannot install ${wanted}: ${firstLine(error)}`, version: found.version }
+    return { missing: `npm cannot install ${wanted}: ${summary(error)}`, version: found.version }
   }
   return find(name)
 }
 
-const firstLine = (error: unknown): string =>
+const summary = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n", 2).join(": ")
