@@ -197,10 +197,13 @@ it(
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
     const lines = stdout.split("\n")
     for (const row of [
-      "one wait in a worker thread",
+      "one wait in a worker thread, found ready",
+      "one wait in a worker thread, woken",
       "fs.promises.readFile while 8 workers wait",
-      "one wait on Bun, CPU of all threads",
-      "one wait on Deno, CPU of all threads"
+      "one wait on Bun, found ready",
+      "one wait on Bun, woken",
+      "one wait on Deno, found ready",
+      "one wait on Deno, woken"
     ])
       expect(lines.filter((line) => line.startsWith(row))).not.toEqual([])
     expect(stdout).not.toContain("NaN")

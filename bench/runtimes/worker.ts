@@ -1,11 +1,12 @@
-/** A worker thread that makes as many round trips as it is told, or waits until it is told to stop. */
+/** A worker thread that makes as many round trips, or is woken as often, as it is told, or waits until it is told to stop. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { FdIo, Green, waitFd } from "green-core"
 import { parentPort } from "node:worker_threads"
 import { roundTrips } from "./roundTrips.ts"
+import { wakeUps } from "./wakeUps.ts"
 
-export type Told = number | "wait" | "stop"
+export type Told = { readonly roundTrips: number } | { readonly wakeUps: number } | "wait" | "stop"
 
 /** Waits for what never comes, until it is interrupted. */
 const waiting = Effect.gen(function* () {
@@ -16,7 +17,7 @@ const waiting = Effect.gen(function* () {
 let waiter: Fiber.Fiber<void, unknown> | undefined
 
 parentPort?.on("message", async (told: Told) => {
-  if (typeof told === "number") await roundTrips(told)
+  if (typeof told === "object") await ("wakeUps" in told ? wakeUps(told.wakeUps) : roundTrips(told.roundTrips))
   else if (told === "wait") waiter = Effect.runFork(waiting)
   else if (waiter !== undefined) await Effect.runPromise(Fiber.interrupt(waiter))
   parentPort?.postMessage("done")
