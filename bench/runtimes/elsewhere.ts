@@ -51,9 +51,8 @@ export const measure: Measure = async (scale) => {
   const node = start(Places.node, scale)
   const others = names.map((name) => {
     const installed = Installed.find(name)
-    return "program" in installed
-      ? { name, ...start(Places.fetched(name, installed), scale) }
-      : { name, missing: installed.missing }
+    if (!("program" in installed)) return { name, missing: installed.missing }
+    return Object.assign(start(Places.fetched(name, installed), scale), { name })
   })
   const running = [node, ...others.flatMap((other) => ("sides" in other ? [other] : []))]
   const table: Array<Row> = []

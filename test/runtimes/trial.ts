@@ -71,7 +71,7 @@ export const rows: Effect.Effect<ReadonlyArray<Row>> = Effect.gen(function* () {
   const told = lines.map((line): Row => JSON.parse(line))
   return [
     ...ofItsOwn.map((feature): Row => ({ subject: "green-core", feature })),
-    ...subjects.flatMap((subject) => [...told.filter((row) => row.subject === subject), { subject, feature: ending }])
+    ...subjects.flatMap((subject) => told.filter((row) => row.subject === subject).concat({ subject, feature: ending }))
   ]
 })
 
