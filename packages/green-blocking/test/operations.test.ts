@@ -10,7 +10,7 @@ import type * as Stream from "effect/Stream"
 import { type Handlers, operations } from "green-blocking"
 import { performed } from "green-blocking/worker"
 import { ContextOps, type Missing } from "./fixtures/contextOps.ts"
-import { Allowed, type Forbidden, PayloadOps } from "./fixtures/payloadOps.ts"
+import { type Allowed, type Forbidden, PayloadOps } from "./fixtures/payloadOps.ts"
 import { PayloadHandlers } from "./support/payloadHandlers.ts"
 
 const { Age, Get, Later, Page, Secret } = operations(PayloadOps)
