@@ -77,6 +77,7 @@ export type ToHost =
   | readonly [kind: typeof ToHost.spanLinks, span: number, links: ReadonlyArray<Link>]
   | readonly [kind: typeof ToHost.spanEnd, span: number, time: bigint, failure: ReadonlyArray<Reason>]
   | Done
+  | Returned
 export const ToHost = {
   request: 0,
   pull: 1,
@@ -87,8 +88,12 @@ export const ToHost = {
   spanAttribute: 6,
   spanLinks: 7,
   spanEnd: 8,
-  done: 9
+  done: 9,
+  returned: 10
 } as const
+
+/** A job that has not begun, with its arguments: its thread ends, for something that an earlier job has left behind. */
+export type Returned = readonly [kind: typeof ToHost.returned, args: ReadonlyArray<unknown>]
 
 /** How a job ended. */
 export type Done =

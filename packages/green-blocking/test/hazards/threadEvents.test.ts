@@ -1,18 +1,24 @@
 /** What happens to a thread itself fails its job and no other, with the cause; the pool goes on. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { move } from "green-blocking"
 import { folder, jobOf } from "../support/modules.ts"
 import { causeOf, reasonOf } from "../support/reason.ts"
 import { makeWords, reaches, tell, Word } from "../support/words.ts"
 import {
   add,
+  endLater,
+  endWhileLoading,
   exit,
   exitLater,
+  idOf,
   overflow,
   rejectLater,
   spin,
   statistics,
+  sum,
   take,
   threadId,
   throwLater,
@@ -87,6 +93,71 @@ describe("a job", () => {
       }).pipe(Effect.provide(workers({ size: 1 })))
     )
   }
+
+  for (const how of ["error", "rejection", "exit"] as const) {
+    it.live(`that has not begun when its thread ends by what an earlier one left behind runs in another: ${how}`, () =>
+      Effect.gen(function* () {
+        const words = makeWords()
+        const before = yield* endLater(words, how)
+        yield* reaches(words, Word.begun)
+        const next = yield* Effect.forkChild(sum(move(Uint8Array.of(1, 2, 3))), { startImmediately: true })
+        yield* until(({ running }) => running === 1)
+        tell(words, Word.goOn)
+        const [thread, total] = yield* Fiber.join(next)
+        assert.notStrictEqual(thread, before)
+        assert.strictEqual(total, 6)
+        yield* until(({ threads }) => threads === 1)
+        const { running, started, stuck } = yield* statistics
+        assert.deepStrictEqual({ running, started, stuck }, { running: 0, started: 2, stuck: 0 })
+      }).pipe(Effect.provide(workers({ size: 1 })))
+    )
+  }
+
+  it.live("whose module is being loaded when that happens runs in another thread, too", () =>
+    Effect.gen(function* () {
+      const before = yield* endWhileLoading()
+      const text = `import { threadId } from "node:worker_threads"
+        if (threadId === ${before}) {
+          globalThis.isLoading = true
+          await new Promise(() => {})
+        }
+        export const job = () => threadId`
+      const job = jobOf((yield* folder).write("job.mjs", text))
+      assert.notStrictEqual(yield* job(), before)
+      assert.strictEqual((yield* statistics).started, 2)
+    }).pipe(Effect.provide(workers({ size: 1 })))
+  )
+
+  it.live("that was given a port, which cannot be given back, fails with its thread", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      yield* endLater(words, "error")
+      yield* reaches(words, Word.begun)
+      const { port1, port2 } = new MessageChannel()
+      const next = yield* Effect.forkChild(reasonOf(idOf(move(port2))), { startImmediately: true })
+      yield* until(({ running }) => running === 1)
+      tell(words, Word.goOn)
+      assert.strictEqual((yield* Fiber.join(next))._tag, "WorkerFailed")
+      port1.close()
+    }).pipe(Effect.provide(workers({ size: 1 })))
+  )
+
+  it.live("that is interrupted while its thread ends in that way is interrupted, and nothing is started for it", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      yield* endLater(words, "error")
+      yield* reaches(words, Word.begun)
+      const next = yield* Effect.forkChild(add(1, 2), { startImmediately: true })
+      yield* until(({ running }) => running === 1)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(next), { startImmediately: true })
+      tell(words, Word.goOn)
+      yield* Fiber.join(interrupting)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(next)))
+      yield* until(({ threads }) => threads === 0)
+      assert.strictEqual((yield* statistics).started, 1)
+      assert.strictEqual(yield* add(1, 2), 3)
+    }).pipe(Effect.provide(workers({ size: 1, grace: "1 minute" })))
+  )
 
   it.live("whose result is a promise fails NotSynchronous, and its rejection does not end the thread", () =>
     Effect.gen(function* () {

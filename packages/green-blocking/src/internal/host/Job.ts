@@ -9,7 +9,7 @@ import type * as Exit from "effect/Exit"
 import type { JobRequest } from "../../GreenWorkers.ts"
 import type { JobError, JobErrorReason } from "../../JobError.ts"
 import type { AnySharedReference } from "../../SharedReference.ts"
-import { ToHost } from "../wire.ts"
+import { type JobContext, ToHost } from "../wire.ts"
 import { Calls } from "./Calls.ts"
 import { handlerContext } from "../dynamic.ts"
 import { exitOf, failed } from "./exits.ts"
@@ -18,6 +18,7 @@ import { Lineage } from "./Lineage.ts"
 import type { Slot } from "./Slots.ts"
 import { Telemetry } from "./Telemetry.ts"
 import type { Tenant, Thread } from "./Thread.ts"
+import type { Transferable } from "node:worker_threads"
 
 /** The pool in which it runs. */
 export interface Home {
@@ -26,6 +27,8 @@ export interface Home {
   readonly references: ReadonlyArray<AnySharedReference>
   /** How long an interrupted job may take to end by itself, in milliseconds. */
   readonly grace: number
+  /** Another thread than those that there are. Throws what `new Worker` throws. */
+  readonly freshThread: () => Thread
   /** The job is over: its thread and its slot are free. */
   readonly leave: (job: Job) => void
   /** The job begins to wait for operations, or goes on. */
@@ -34,11 +37,12 @@ export interface Home {
 
 export class Job implements Tenant, Lineage {
   readonly pool: Home
-  readonly thread: Thread
+  thread: Thread
   readonly slot: Slot
   readonly depth: number
   readonly outer: Lineage | undefined
   readonly #request: JobRequest
+  readonly #context: JobContext | undefined
   readonly #calls: Calls
   readonly #telemetry: Telemetry
   readonly #onEnd: Array<(exit: Exit.Exit<unknown, unknown>) => void>
@@ -54,6 +58,7 @@ export class Job implements Tenant, Lineage {
     slot: Slot,
     request: JobRequest,
     caller: Context.Context<never>,
+    context: JobContext | undefined,
     resume: (exit: Exit.Exit<unknown, unknown>) => void
   ) {
     this.pool = pool
@@ -62,18 +67,24 @@ export class Job implements Tenant, Lineage {
     this.outer = Context.get(caller, Lineage)
     this.depth = (this.outer?.depth ?? 0) + 1
     this.#request = request
+    this.#context = context
     this.#onEnd = [resume]
     this.#telemetry = new Telemetry(caller, request.name)
     this.#calls = new Calls(
       pool.handlers,
       (handler, span) => this.#contextFor(handler, span),
-      (reply, transfer) => thread.answer(reply, transfer),
+      (reply, transfer) => this.thread.answer(reply, transfer),
       (isWaiting) => pool.waits(this, isWaiting)
     )
   }
 
   get name(): string {
     return this.#request.name
+  }
+
+  /** Throws what `postMessage` throws. */
+  start(args: ReadonlyArray<unknown>, transfer: Array<Transferable>): void {
+    this.thread.start(this, this.#request.url, this.name, args, this.#context, transfer)
   }
 
   heard(message: ToHost): void {
@@ -90,6 +101,10 @@ export class Job implements Tenant, Lineage {
       case ToHost.done:
         this.thread.free()
         this.#over(this.#interruption ?? exitOf(this.#request, message))
+        break
+      case ToHost.returned:
+        this.thread.free()
+        this.#startAgain(message[1])
         break
       default:
         this.#telemetry.heard(message)
@@ -113,6 +128,21 @@ export class Job implements Tenant, Lineage {
     this.thread.interrupt()
     this.#calls.end(nothing)
     this.#killing = setTimeout(() => void this.thread.end(), this.pool.grace)
+  }
+
+  /** Its thread ends, and it has not begun. */
+  #startAgain(args: ReadonlyArray<unknown>): void {
+    void this.thread.end()
+    if (this.#interruption !== undefined) {
+      this.#over(this.#interruption)
+      return
+    }
+    try {
+      this.thread = this.pool.freshThread()
+      this.start(args, [])
+    } catch (cause) {
+      this.#over(failed(this.#request, { _tag: "NotStarted", cause }))
+    }
   }
 
   #over(exit: Exit.Exit<unknown, unknown>): void {

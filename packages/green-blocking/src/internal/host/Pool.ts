@@ -129,15 +129,22 @@ export class Pool implements Home, Owner {
     } catch (cause) {
       return refuse({ _tag: "NotStarted", cause })
     }
-    const job = new Job(this, thread, slot, request, caller, resume)
+    const job = new Job(this, thread, slot, request, caller, context, resume)
     try {
-      thread.start(job, request.url, request.name, request.args, context, [...transfer])
+      job.start(request.args, [...transfer])
     } catch (error) {
       this.#return(thread)
       return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(error) })
     }
     this.#jobs.add(job)
     return job
+  }
+
+  freshThread(): Thread {
+    const thread = new Thread(this.#options.thread, this)
+    this.#threads.add(thread)
+    this.#started++
+    return thread
   }
 
   leave(job: Job): void {
@@ -182,16 +189,9 @@ export class Pool implements Home, Owner {
 
   #lease(): Thread {
     const thread = this.#idle.pop()
-    if (thread === undefined) return this.#new()
+    if (thread === undefined) return this.freshThread()
     clearTimeout(this.#timers.get(thread))
     this.#timers.delete(thread)
-    return thread
-  }
-
-  #new(): Thread {
-    const thread = new Thread(this.#options.thread, this)
-    this.#threads.add(thread)
-    this.#started++
     return thread
   }
 
@@ -225,7 +225,7 @@ export class Pool implements Home, Owner {
   /** There are always so many. If they cannot be started, the next job tells why. */
   #warm(): void {
     try {
-      while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.#new())
+      while (!this.#isClosed && this.#threads.size < this.#options.minSize) this.#idle.unshift(this.freshThread())
     } catch {
       return
     }
