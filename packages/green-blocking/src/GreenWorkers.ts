@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { ResourceLimits } from "node:worker_threads"
 import type { NoServices, Rpc, RpcGroup } from "./internal/effectRpc.ts"
 import { handlersOf } from "./internal/host/Handlers.ts"
@@ -130,7 +130,8 @@ export type NeedsNoServices<R extends Rpc.Any> = NoServices<Rpc.Services<R>>
  * - **Nesting**: a handler may run a job in the same pool. If there is no free slot, it takes that of the job which has
  *   performed the operation, whose thread does nothing meanwhile: so a pool of any size gets through, to a depth of
  *   `maxDepth`, which fails `NestedTooDeep`.
- * - **Closing** its scope interrupts all jobs, which fail `Closed`, and ends all threads.
+ * - **Closing** its scope interrupts all jobs, which fail `Closed`, and ends all threads. A handler may close it: its own job
+ *   ends with the others, and it goes on after it.
  *
  * @category services
  * @since 0.1.0
@@ -176,9 +177,13 @@ const pool = <R extends Rpc.Any>(
     const checked = yield* poolOptions(options)
     const context = yield* Effect.context<Handlers<R>>()
     const handlers = handlersOf(group, context)
-    const made = yield* Effect.acquireRelease(
-      Effect.sync(() => new Pool(handlers, checked)),
-      (each) => each.close
+    const scope = yield* Effect.scope
+    // Not `acquireRelease`, which gives the release the context of here: who closes the pool is to be seen.
+    const made = yield* Effect.uninterruptible(
+      Effect.suspend(() => {
+        const each = new Pool(handlers, checked)
+        return Effect.as(Scope.addFinalizer(scope, each.close), each)
+      })
     )
     return GreenWorkers.of({
       run: (request) => made.run(request),

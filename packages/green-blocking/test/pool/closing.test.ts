@@ -11,7 +11,7 @@ import { GreenWorkers } from "green-blocking"
 import type { Worker } from "node:worker_threads"
 import { reasonOf } from "../support/reason.ts"
 import { makeWords, reaches, read, tell, Word } from "../support/words.ts"
-import { add, spin, statistics, stubborn, until, wait, workers } from "../support/workers.ts"
+import { add, ask, nested, spin, statistics, stubborn, until, wait, workers } from "../support/workers.ts"
 
 /** A pool in a scope of its own, to be closed by hand. */
 const pool = (layer: ReturnType<typeof workers>) =>
@@ -144,6 +144,54 @@ describe("closing a pool", () => {
       yield* Fiber.join(closing)
       assert.deepStrictEqual(order, ["handler", "pool"])
       tell(words, Word.goOn)
+    })
+  )
+
+  it.live("in a handler ends: its job fails Closed when it has ended, and its finally blocks have run", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      const closing = yield* Deferred.make<Effect.Effect<void>>()
+      const order: Array<string> = []
+      const Never = Effect.flatten(Deferred.await(closing)).pipe(
+        Effect.andThen(Effect.sync(() => order.push("never reached"))),
+        Effect.onExit(() => Effect.sync(() => order.push(`handler, finally ${read(words, Word.finished) > 0}`))),
+        Effect.asVoid
+      )
+      const { close, provide } = yield* pool(workers({ size: 2, grace: "1 minute" }, { Never }))
+      yield* Deferred.succeed(closing, close)
+      const reason = yield* provide(reasonOf(wait(words)))
+      assert.deepStrictEqual([reason, order], [{ _tag: "Closed" }, ["handler, finally true"]])
+      assert.strictEqual((yield* provide(statistics)).threads, 0)
+    })
+  )
+
+  it.live("in a handler of a nested job ends, and both fail Closed", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      const closing = yield* Deferred.make<Effect.Effect<void>>()
+      const inner = yield* Deferred.make<boolean>()
+      const waiting = Effect.onExit(wait(words), (exit) => Deferred.succeed(inner, Exit.isFailure(exit)))
+      const answers = { Ask: () => nested(Effect.as(waiting, 1)), Never: Effect.flatten(Deferred.await(closing)) }
+      const { close, provide } = yield* pool(workers({ size: 1, grace: "1 minute" }, answers))
+      yield* Deferred.succeed(closing, close)
+      assert.deepStrictEqual(yield* provide(reasonOf(ask(1))), { _tag: "Closed" })
+      assert.isTrue(yield* Deferred.await(inner))
+      assert.notStrictEqual(read(words, Word.finished), 0)
+      assert.strictEqual((yield* provide(statistics)).threads, 0)
+    })
+  )
+
+  it.live("in a handler of a job that computes on, in another thread, ends that one after its grace", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      const closing = yield* Deferred.make<Effect.Effect<void>>()
+      const Ask = () => Effect.as(Effect.flatten(Deferred.await(closing)), 1)
+      const { close, provide } = yield* pool(workers({ size: 2, grace: 20 }, { Ask }))
+      yield* Deferred.succeed(closing, close)
+      const beside = yield* Effect.forkChild(provide(reasonOf(spin(words))))
+      yield* reaches(words, Word.begun)
+      assert.deepStrictEqual(yield* provide(reasonOf(ask(1))), { _tag: "Closed" })
+      assert.deepStrictEqual(yield* Fiber.join(beside), { _tag: "Closed" })
     })
   )
 })

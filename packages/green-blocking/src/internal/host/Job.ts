@@ -45,6 +45,7 @@ export class Job implements Tenant, Lineage {
   readonly #context: JobContext | undefined
   readonly #calls: Calls
   readonly #telemetry: Telemetry
+  readonly #onLeave: Array<() => void> = []
   readonly #onEnd: Array<(exit: Exit.Exit<unknown, unknown>) => void>
   #interruption: Exit.Exit<never, JobError> | undefined
   #isOver = false
@@ -130,6 +131,12 @@ export class Job implements Tenant, Lineage {
     this.#killing = setTimeout(() => void this.thread.end(), this.pool.grace)
   }
 
+  /** Calls the function when it has left its thread: now, if it has. Handlers of its operations may go on. */
+  whenLeft(f: () => void): void {
+    if (this.#isOver) f()
+    else this.#onLeave.push(f)
+  }
+
   /** Its thread ends, and it has not begun. */
   #startAgain(args: ReadonlyArray<unknown>): void {
     void this.thread.end()
@@ -150,6 +157,7 @@ export class Job implements Tenant, Lineage {
     this.#isOver = true
     clearTimeout(this.#killing)
     this.pool.leave(this)
+    for (const each of this.#onLeave) each()
     this.#calls.end(() => {
       this.#telemetry.end()
       this.#exit = exit

@@ -25,3 +25,10 @@ export const lenderIn = (pool: object, lineage: Lineage | undefined): Slot | und
   }
   return undefined
 }
+
+/** It and all that are above it. */
+export const lineageOf = (lineage: Lineage | undefined): ReadonlySet<Lineage> => {
+  const all = new Set<Lineage>()
+  for (let each = lineage; each !== undefined; each = each.outer) all.add(each)
+  return all
+}

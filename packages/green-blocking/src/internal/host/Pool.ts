@@ -12,7 +12,7 @@ import { failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { type Home, Job } from "./Job.ts"
 import { jobContextOf } from "./jobContext.ts"
-import { Lineage, lenderIn } from "./Lineage.ts"
+import { Lineage, lenderIn, lineageOf } from "./Lineage.ts"
 import { type Slot, Slots } from "./Slots.ts"
 import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
 
@@ -173,17 +173,24 @@ export class Pool implements Home, Owner {
     this.#stuck.add(thread)
   }
 
-  /** Takes no more jobs, interrupts those that there are, and ends all threads. */
+  /**
+   * Takes no more jobs, interrupts those that there are, and ends all threads. A handler that closes the pool is not
+   * waited for, nor are the jobs for which it runs beyond the leaving of their threads: they wait for it.
+   */
   get close(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.withFiber((fiber) => {
       this.#isClosed = true
       for (const close of [...this.#waiting]) close()
-      const jobs = [...this.#jobs].map((job) => Effect.exit(interrupt(job, failed(job, { _tag: "Closed" }))))
+      const own = lineageOf(Context.get(fiber.context, Lineage))
+      const jobs = [...this.#jobs].map((job) => {
+        const closed = failed(job, { _tag: "Closed" })
+        return own.has(job) ? dismiss(job, closed) : Effect.exit(interrupt(job, closed))
+      })
       const threads = Effect.promise(() => {
         for (const thread of this.#threads) void thread.end()
         return Promise.all(this.#ending)
       })
-      return Effect.andThen(Effect.all(jobs, { concurrency: "unbounded" }), threads)
+      return Effect.asVoid(Effect.andThen(Effect.all(jobs, { concurrency: "unbounded" }), threads))
     })
   }
 
@@ -240,5 +247,14 @@ const interrupt = (job: Job, as: Exit.Exit<never, JobError>): Effect.Effect<void
       resume(isCannotKill(failure?.error) ? Effect.die(failure?.error) : Effect.void)
     })
   )
+
+/** The same, over when the job has left its thread: by the grace at the latest, or when its thread is given up. */
+const dismiss = (job: Job, as: Exit.Exit<never, JobError>): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    job.interrupt(as, nothing)
+    job.whenLeft(() => resume(Effect.void))
+  })
+
+const nothing = (): void => {}
 
 const isCannotKill = (error: unknown): boolean => error instanceof JobError && error.reason._tag === "CannotKill"
