@@ -51,7 +51,8 @@ export const suites: Readonly<Record<string, Suite>> = {
     megabyte: () => import("./blocking/megabyte.ts"),
     crowd: () => import("./blocking/crowd.ts"),
     jobs: () => import("./blocking/jobs.ts"),
-    threads: () => import("./blocking/threads.ts")
+    threads: () => import("./blocking/threads.ts"),
+    delay: () => import("./blocking/delay.ts")
   },
   runtimes: {
     relay: () => import("./runtimes/relay.ts"),
