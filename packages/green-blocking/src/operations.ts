@@ -52,6 +52,8 @@ export type OperationEffects<R extends Rpc.Any> = {
  * a pool. The payload is made by its schema, so that defaults may be left out; one that the schema refuses is a defect, a
  * `PerformError` with `InvalidPayload`.
  *
+ * A file that jobs load, too, imports it from `green-blocking/operations`: the pool stays where it is.
+ *
  * @example
  * ```ts
  * import { assert } from "@effect/vitest"

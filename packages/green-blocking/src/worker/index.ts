@@ -5,7 +5,6 @@
  */
 export * from "./perform.ts"
 export * from "./PerformError.ts"
-export * from "../operations.ts"
 export * from "./performed.ts"
 export * from "./performing.ts"
 export * as SharedReference from "../SharedReference.ts"

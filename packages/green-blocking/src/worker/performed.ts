@@ -54,7 +54,7 @@ export interface PerformedOptions {
  * import * as Schema from "effect/Schema"
  * import * as Rpc from "effect/rpc/Rpc"
  * import * as RpcGroup from "effect/rpc/RpcGroup"
- * import { operations } from "green-blocking"
+ * import { operations } from "green-blocking/operations"
  *
  * export class Ops extends RpcGroup.make(
  *   Rpc.make("Get", { payload: { key: Schema.String }, success: Schema.String })

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as LogLevel from "effect/LogLevel"
+import type { LogLevel, Severity } from "effect/LogLevel"
 import { typedReceiver } from "../internal/codec.ts"
 import { toThrown } from "../internal/thrown.ts"
 import type { Attributes } from "../internal/wire.ts"
@@ -90,18 +90,18 @@ export interface Performing {
   readonly annotateSpan: (key: string, value: unknown) => void
 }
 
-const logger = (level: LogLevel.Severity | undefined): Performing["log"] => {
+const logger = (level: Severity | undefined): Performing["log"] => {
   const log = (...message: ReadonlyArray<unknown>): void => {
     const port = portFor("performing.log", log)
     const least = port.context?.minimumLogLevel
-    if (level !== undefined && isLevel(least) && LogLevel.isLessThan(level, least)) return
+    if (level !== undefined && levels.indexOf(level) < levels.findIndex((each) => each === least)) return
     tellLog(port, { level, message, annotations: {}, logSpans: [], cause: [], span: port.span })
   }
   return log
 }
 
-const isLevel = (level: string | undefined): level is LogLevel.LogLevel =>
-  LogLevel.values.some((each) => each === level)
+/** From the least. `effect/LogLevel` knows them too, and is one more module for each thread. */
+const levels: ReadonlyArray<LogLevel> = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"]
 
 const noAnnotations: Attributes = {}
 

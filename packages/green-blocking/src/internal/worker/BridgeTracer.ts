@@ -4,7 +4,8 @@
  */
 import type * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
+import type * as Logger from "effect/Logger"
+import * as Pipeable from "effect/Pipeable"
 import { CurrentLogAnnotations, CurrentLogSpans } from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { toAttributes, toThrown } from "../thrown.ts"
@@ -94,24 +95,40 @@ export const tracerOf = (port: Port): Tracer.Tracer => {
   return Tracer.make({ span: (options) => new BridgeSpan(line, options) })
 }
 
-/** `annotations` are those of the caller, which the host has. */
-export const loggerOf = (port: Port, annotations: Attributes): Logger.Logger<unknown, void> => {
-  const line = { port, job: port.job }
-  return Logger.make(({ cause, date, fiber, logLevel, message }) => {
-    if (!isOpen(line)) return
+/**
+ * Not made by `effect/Logger`, which would load the file system and what comes with it: a megabyte for each thread.
+ * `annotations` are those of the caller, which the host has.
+ */
+class BridgeLogger extends Pipeable.Class implements Logger.Logger<unknown, void> {
+  readonly "~effect/Logger" = "~effect/Logger"
+  readonly #line: Line
+  readonly #annotations: Attributes
+
+  constructor(line: Line, annotations: Attributes) {
+    super()
+    this.#line = line
+    this.#annotations = annotations
+  }
+
+  log({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): void {
+    const { port } = this.#line
+    if (!isOpen(this.#line)) return
     tellLog(port, {
       level: logLevel,
       message: Array.isArray(message) ? message : [message],
       annotations: Object.fromEntries(
-        Object.entries(fiber.getRef(CurrentLogAnnotations)).filter(([key, value]) => annotations[key] !== value)
+        Object.entries(fiber.getRef(CurrentLogAnnotations)).filter(([key, value]) => this.#annotations[key] !== value)
       ),
       logSpans: fiber.getRef(CurrentLogSpans),
       cause: reasonsOf(cause),
       time: date.getTime(),
       span: numberOf(fiber.cache.span) ?? port.span
     })
-  })
+  }
 }
+
+export const loggerOf = (port: Port, annotations: Attributes): Logger.Logger<unknown, void> =>
+  new BridgeLogger({ port, job: port.job }, annotations)
 
 const reasonsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<Reason> =>
   cause.reasons.map((reason) => {
