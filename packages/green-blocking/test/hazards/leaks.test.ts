@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 const program = fileURLToPath(new URL("../fixtures/hazards/manyJobs.ts", import.meta.url))
 
 describe("a thousand jobs, of which some fail, are interrupted, are killed or end their thread", () => {
-  it("leave no handle, descriptor, thread or listener, nor memory; and a pool left open keeps no process", () => {
+  it("leave no handle, descriptor, thread, timer or listener, nor memory; and a pool left open keeps no process", () => {
     const said = execFileSync(process.execPath, ["--conditions=green-source", "--expose-gc", program], {
       encoding: "utf8",
       timeout: 100_000

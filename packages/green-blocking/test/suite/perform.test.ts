@@ -136,6 +136,11 @@ describe.each(pools)("in $kind", ({ layer }) => {
         "InvalidResult",
         /^Anything: its handler answered what cannot be given: result\.list\[0\] cannot be sent to another thread: a function/
       ],
+      [
+        "notCloneableFailure",
+        "InvalidResult",
+        /^Refuse: its handler answered what cannot be given: error\.because\[1\]\.f cannot be sent to another thread: a function/
+      ],
       ["dies", "Defect", /^Die: its handler died: dead$/],
       ["diesOfText", "Defect", /^Die: its handler died: dead$/],
       ["throws", "Defect", /^Die: its handler died: thrown by the handler itself$/],

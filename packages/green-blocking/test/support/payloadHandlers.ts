@@ -21,6 +21,7 @@ export const PayloadHandlers = PayloadOps.toLayer({
     asked.push(value)
     return Effect.succeed(value === "function" ? { list: [() => 1] } : value)
   },
+  Refuse: () => Effect.fail({ because: [1, { f: () => 1 }] }),
   Die: ({ how }) => {
     if (how === "throw") throw new RangeError("thrown by the handler itself")
     return Effect.die(how === "text" ? "dead" : new TypeError("dead", { cause: new Error("why") }))
