@@ -137,6 +137,32 @@ describe("a job within a handler of a job", () => {
     })
   )
 
+  it.live("may run a job after it was killed itself, in the slot of those above", () =>
+    Effect.gen(function* () {
+      const words = makeWords()
+      const asked = yield* Deferred.make<void>()
+      const sum = yield* Deferred.make<number>()
+      // It is interrupted with its job, and goes on when that one has been killed.
+      const Never = Deferred.succeed(asked, undefined).pipe(
+        Effect.andThen(until(({ running }) => running === 1)),
+        Effect.andThen(add(2, 3)),
+        nested,
+        Effect.flatMap((five) => Deferred.succeed(sum, five)),
+        Effect.asVoid,
+        Effect.uninterruptible
+      )
+      const Ask = () =>
+        Effect.gen(function* () {
+          const inner = yield* Effect.forkChild(nested(stubborn(words)))
+          yield* Deferred.await(asked)
+          yield* Fiber.interrupt(inner)
+          return 6
+        })
+      assert.strictEqual(yield* ask(1).pipe(Effect.provide(workers({ size: 1, grace: 20 }, { Ask, Never }))), 6)
+      assert.strictEqual(yield* Deferred.await(sum), 5)
+    })
+  )
+
   it.live("that is ended by a time-out is nothing to the outer one", () =>
     Effect.gen(function* () {
       const words = makeWords()

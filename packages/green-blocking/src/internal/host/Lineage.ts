@@ -18,13 +18,9 @@ export const Lineage = Context.Reference<Lineage | undefined>("green-blocking/Li
   defaultValue: () => undefined
 })
 
-/** The slot of the innermost job of this pool. */
-export const lenderIn = (pool: object, lineage: Lineage | undefined): Slot | undefined => {
-  for (let each = lineage; each !== undefined; each = each.outer) {
-    if (each.pool === pool) return each.slot
-  }
-  return undefined
-}
+/** The slots of the jobs of this pool, the innermost first. */
+export const lendersIn = (pool: object, lineage: Lineage | undefined): ReadonlyArray<Slot> =>
+  [...lineageOf(lineage)].filter((each) => each.pool === pool).map((each) => each.slot)
 
 /** It and all that are above it. */
 export const lineageOf = (lineage: Lineage | undefined): ReadonlySet<Lineage> => {

@@ -12,7 +12,7 @@ import { failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { type Home, Job } from "./Job.ts"
 import { jobContextOf } from "./jobContext.ts"
-import { Lineage, lenderIn, lineageOf } from "./Lineage.ts"
+import { Lineage, lendersIn, lineageOf } from "./Lineage.ts"
 import { type Slot, Slots } from "./Slots.ts"
 import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
 
@@ -102,7 +102,7 @@ export class Pool implements Home, Owner {
       resume(failed(request, { _tag: "Closed" }))
     }
     this.#waiting.add(close)
-    const withdraw = this.#slots.acquire(lenderIn(this, lineage), (slot) => {
+    const withdraw = this.#slots.acquire(lendersIn(this, lineage), (slot) => {
       this.#waiting.delete(close)
       job = this.#start(slot, request, caller, resume)
     })

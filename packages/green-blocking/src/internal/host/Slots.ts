@@ -2,8 +2,8 @@
  * Who may run: so many jobs at a time, the others in the order in which they came.
  *
  * A job that waits for an operation has a blocked thread, so its slot does nothing. A job that is called by that very
- * operation may use it: the slot is lent, to one at a time, and comes back when that one has ended. So jobs that call
- * jobs cannot wait for each other, and never more of them compute than there are slots.
+ * operation may use it, or one that this one calls in turn: the slot is lent, to one at a time, and comes back when that
+ * one has ended. So jobs that call jobs cannot wait for each other, and never more of them compute than there are slots.
  *
  * It knows no threads.
  */
@@ -12,7 +12,7 @@
 export class Slot {
   /** Whose right it was, if it is lent. */
   readonly lender: Slot | undefined
-  /** Who asks for this one, because it is called by the job that has it. */
+  /** Who asks for this one, because it is called by the job that has it, or by one below that. */
   readonly borrowers = new Set<Ticket>()
   /** Whether the job that has it waits for an operation: so it may be lent. */
   isWaiting = false
@@ -26,7 +26,7 @@ export class Slot {
 
 /** The place of somebody who waits. */
 interface Ticket {
-  readonly lender: Slot | undefined
+  readonly lenders: ReadonlyArray<Slot>
   readonly granted: (slot: Slot) => void
 }
 
@@ -46,24 +46,24 @@ export class Slots {
   }
 
   /**
-   * Asks for a slot, on behalf of the job that has `lender` if there is one. `granted` is called once, at once or later;
-   * the result takes the request back.
+   * Asks for a slot, within jobs that have the slots `lenders`, the innermost first. `granted` is called once, at once or
+   * later; the result takes the request back.
    */
-  acquire(lender: Slot | undefined, granted: (slot: Slot) => void): () => void {
-    const source = lender?.isReleased === true ? undefined : lender
+  acquire(lenders: ReadonlyArray<Slot>, granted: (slot: Slot) => void): () => void {
     if (this.#free > 0) {
       this.#free--
       granted(new Slot(undefined))
       return nothing
     }
-    if (source?.isWaiting === true && !source.isLent) {
-      source.isLent = true
-      granted(new Slot(source))
+    const idle = lenders.find((each) => each.isWaiting && !each.isLent && !each.isReleased)
+    if (idle !== undefined) {
+      idle.isLent = true
+      granted(new Slot(idle))
       return nothing
     }
-    const ticket: Ticket = { lender: source, granted }
+    const ticket: Ticket = { lenders, granted }
     this.#queue.add(ticket)
-    source?.borrowers.add(ticket)
+    for (const each of lenders) each.borrowers.add(ticket)
     return () => this.#forget(ticket)
   }
 
@@ -118,7 +118,7 @@ export class Slots {
 
   #forget(ticket: Ticket): void {
     this.#queue.delete(ticket)
-    ticket.lender?.borrowers.delete(ticket)
+    for (const each of ticket.lenders) each.borrowers.delete(ticket)
   }
 }
 
