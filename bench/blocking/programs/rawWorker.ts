@@ -4,7 +4,8 @@ import { key, megabyte } from "./payloads.ts"
 import type { RawStart } from "./raw.ts"
 import { timed } from "./timed.ts"
 
-const { port, words }: RawStart = workerData
+const { modules, port, words }: RawStart = workerData
+for (const module of modules) await import(module)
 
 const ask = (payload: unknown): unknown => {
   const seen = Atomics.load(words, 0)
