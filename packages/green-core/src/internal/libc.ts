@@ -1,11 +1,13 @@
 /**
  * The system calls that this package makes, by FFI. Called by the handlers for real descriptors only.
  *
- * On Linux the constants are those of x64, arm64 and riscv64, glibc and musl. On macOS those that differ are from XNU's
- * bsd/sys/errno.h, fcntl.h and unistd.h, and a set is a kqueue (`kqueue.ts`): not yet run there. The library is loaded at
- * the first use, so that a place without it can still `wait`.
+ * The constants are those of Linux on x64, arm64 and riscv64, with glibc and musl. Those that differ on macOS are asked of
+ * the runtime, and a set is a kqueue there (`kqueue.ts`): not yet run. The library is loaded at the first use, so that a
+ * place without it can still `wait`.
  */
+import * as Fs from "node:fs"
 import { createRequire } from "node:module"
+import * as Os from "node:os"
 import type * as Koffi from "koffi"
 import * as Fd from "../Fd.ts"
 import { EPOLL_CLOEXEC } from "./epoll.ts"
@@ -42,20 +44,16 @@ export interface Missing {
 export * from "./epoll.ts"
 
 const isDarwin = process.platform === "darwin"
-export const O_NONBLOCK = isDarwin ? 0x4 : 0x800
+export const { EAGAIN, EBADF, EEXIST, EINTR, ENOENT, EPERM } = Os.constants.errno
+export const { O_NONBLOCK } = Fs.constants
 export const SHUT_WR = 1
-export const ENOENT = 2
-export const EINTR = 4
-export const EBADF = 9
-export const EAGAIN = isDarwin ? 35 : 11
-export const EEXIST = 17
-const F_GETFL = 3
-const F_SETFL = 4
-const F_SETFD = 2
-const FD_CLOEXEC = 1
+export const F_GETFL = 3
+export const F_SETFL = 4
+export const F_SETFD = 2
+export const FD_CLOEXEC = 1
 const O_CLOEXEC = 0x80000
-const AF_UNIX = 1
-const SOCK_STREAM = 1
+export const AF_UNIX = 1
+export const SOCK_STREAM = 1
 
 let loaded: Libc | undefined
 
