@@ -123,11 +123,6 @@ export class EpollSet {
     this.#settled.resume()
   }
 
-  /** Closes the set. Nobody may wait in it any more. */
-  close(): void {
-    this.#libc.close(this.fd)
-  }
-
   #report(registration: Registration, flags: number): void {
     registration.armed = false
     const ready = readyBy(flags)

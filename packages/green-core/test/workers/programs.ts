@@ -45,13 +45,13 @@ const resources = () => ({
 })
 
 /**
- * Whether all that is left of workers is the one set in which the main thread watched theirs. It settles some turns after
- * a worker has ended, when the main thread has heard of it.
+ * Whether all that is left of workers is the one set in which the main thread watched theirs, if it did. It settles some
+ * turns after a worker has ended, when the main thread has heard of it.
  */
-const back = async (before: ReturnType<typeof resources>): Promise<unknown> => {
+const back = async (before: ReturnType<typeof resources>, watched: 0 | 1 = 1): Promise<unknown> => {
   for (let turns = 0; turns < 10_000; turns++) {
     const now = resources()
-    if (now.descriptors === before.descriptors + 1 && now.ports === before.ports) return "back"
+    if (now.descriptors === before.descriptors + watched && now.ports === before.ports) return "back"
     await turn()
   }
   return { before, now: resources() }
@@ -79,6 +79,20 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
     )
     say(Object.keys(tally(ended)).toSorted())
     say(await back(before))
+  },
+
+  blocked: async () => {
+    const count = Number(process.argv[3] ?? 16)
+    const ends = await pair()
+    const before = resources()
+    const ended: Array<string> = []
+    const lanes = Array.from({ length: 4 }, async () => {
+      while (ended.length < count)
+        ended.push(await terminated(ended.length % 2 === 0 ? "blocks" : "blocks again", ends))
+    })
+    await Promise.all(lanes)
+    say(Object.keys(tally(ended)).toSorted())
+    say(await back(before, 0))
   },
 
   "main busy": async () => {
