@@ -53,8 +53,9 @@ export const layer: Layer.Layer<Wait | WaitFd | FdIo> = Layer.mergeAll(
  *   that could go on, the program is interrupted, its finalizers run, and the result is a defect that says so. A part
  *   that cannot be interrupted is left waiting, and goes on on the event loop if what it waits for ever comes.
  *
- * `waitFd` needs Linux (or macOS, see `layer`) and fails `Unsupported` elsewhere; sleeping works everywhere. The descriptor that the run itself
- * opens is closed at its end, however it ends; only a worker that is terminated in the middle leaves it open.
+ * `waitFd` needs Linux (or macOS, see `layer`) and fails `Unsupported` elsewhere; sleeping works everywhere. The descriptor
+ * that the run itself opens is closed at its end, however it ends; Node closes it as well when the thread is a worker that
+ * is terminated in the middle.
  *
  * Fibers that are still there when the program has ended, such as those of `Effect.forkDetach`, are interrupted, and
  * their finalizers awaited: nobody would run them later. What an observer of a fiber throws ends the program as a defect.

@@ -1,150 +1,8 @@
 /** The calls of macOS that a set is made of, against a model of kqueue(2): what is asked of it, and what is made of its answers. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Exit from "effect/Exit"
-import type { Interest, Readiness } from "green-core/Fd"
-import { EpollSet } from "../src/internal/EpollSet.ts"
-import { epollByKqueue } from "../src/internal/kqueue.ts"
-import { isMissing, libc, openSet } from "../src/internal/libc.ts"
-
-const READ = -1
-const WRITE = -2
-const EV_ADD = 1
-const EV_DELETE = 2
-const EV_ENABLE = 4
-const EV_DISABLE = 8
-const EV_CLEAR = 0x20
-const EV_RECEIPT = 0x40
-const EV_DISPATCH = 0x80
-const EV_ERROR = 0x4000
-const EV_EOF = 0x8000
-const ENOENT = 2
-const EBADF = 9
-const EINVAL = 22
-const EPIPE = 32
-
-interface Knote {
-  readonly fd: number
-  readonly filter: number
-  mode: number
-  enabled: boolean
-  user: bigint
-}
-
-/** What a descriptor of the model is, and what it is ready for. */
-interface File {
-  readonly mode?: number
-  readonly refuses?: { readonly filter: number; readonly errno: number }
-  ready: Partial<Record<number, { readonly flags?: number; readonly filterFlags?: number }>>
-}
-
-/** `struct kevent`, by its layout of 64-bit macOS, read and written by byte: the code under test does it by word. */
-const layout = { size: 32, filter: 8, flags: 10, filterFlags: 12, data: 16, user: 24 }
-
-const view = (words: Uint32Array) => new DataView(words.buffer, words.byteOffset, words.byteLength)
-
-const model = () => {
-  const files = new Map<number, File>()
-  const knotes = new Map<string, Knote>()
-  const calls: Array<string> = []
-  const timeouts: Array<ReadonlyArray<number> | null> = []
-  let errno = 0
-
-  const change = (fd: number, filter: number, flags: number, user: bigint): number => {
-    const file = files.get(fd)
-    if (file === undefined) return EBADF
-    const key = `${fd} ${filter}`
-    let knote = knotes.get(key)
-    if (knote === undefined) {
-      if ((flags & EV_ADD) === 0) return ENOENT
-      if (file.refuses?.filter === filter) return file.refuses.errno
-      knotes.set(key, (knote = { fd, filter, mode: flags & (EV_CLEAR | EV_DISPATCH), enabled: true, user }))
-    }
-    knote.user = user
-    if ((flags & EV_DELETE) !== 0) knotes.delete(key)
-    if ((flags & (EV_ADD | EV_ENABLE)) !== 0) knote.enabled = true
-    if ((flags & EV_DISABLE) !== 0) knote.enabled = false
-    return 0
-  }
-
-  const kqueue = epollByKqueue({
-    kqueue: () => 3,
-    kevent: (_queue, changes, changeCount, events, eventCount, timeout) => {
-      timeouts.push(timeout === null ? null : [...timeout])
-      if (changes !== null) {
-        const memory = view(changes)
-        for (let index = 0; index < changeCount; index++) {
-          const at = index * layout.size
-          const fd = Number(memory.getBigUint64(at, true))
-          const filter = memory.getInt16(at + layout.filter, true)
-          const flags = memory.getUint16(at + layout.flags, true)
-          assert.strictEqual(flags & EV_RECEIPT, EV_RECEIPT)
-          calls.push(`${fd} ${filter === READ ? "read" : "write"} ${named(flags)}`)
-          const result = change(fd, filter, flags, memory.getBigUint64(at + layout.user, true))
-          memory.setUint16(at + layout.flags, EV_ERROR, true)
-          memory.setBigInt64(at + layout.data, BigInt(result), true)
-        }
-        return changeCount
-      }
-      if (events === null) return 0
-      const memory = view(events)
-      let told = 0
-      for (const knote of knotes.values()) {
-        const ready = files.get(knote.fd)?.ready[knote.filter]
-        if (!knote.enabled || ready === undefined || told === eventCount) continue
-        if (knote.mode === EV_DISPATCH) knote.enabled = false
-        const at = told++ * layout.size
-        memory.setBigUint64(at, BigInt(knote.fd), true)
-        memory.setInt16(at + layout.filter, knote.filter, true)
-        memory.setUint16(at + layout.flags, knote.mode | (ready.flags ?? 0), true)
-        memory.setUint32(at + layout.filterFlags, ready.filterFlags ?? 0, true)
-        memory.setBigUint64(at + layout.user, knote.user, true)
-      }
-      return told
-    },
-    fstat: (fd, status) => {
-      const file = files.get(fd)
-      if (file === undefined) {
-        errno = EBADF
-        return -1
-      }
-      new DataView(status.buffer).setUint16(4, file.mode ?? 0xc000, true)
-      return 0
-    },
-    setErrno: (value) => {
-      errno = value
-    }
-  })
-  const system = libc()
-  if (isMissing(system)) throw new Error(system.problem)
-  const fake = { ...system, ...kqueue, errno: () => errno, close: () => 0 }
-  const fd = openSet(fake)
-  if (typeof fd !== "number") throw new Error("no set")
-  const set = new EpollSet(fake, fd)
-  const told: Array<Readiness | string> = []
-  return {
-    files,
-    calls,
-    timeouts,
-    set,
-    told,
-    open: (fd: number, file: Partial<File> = {}): File => {
-      const opened: File = { ready: {}, ...file }
-      for (const key of knotes.keys()) if (key.startsWith(`${fd} `)) knotes.delete(key)
-      files.set(fd, opened)
-      return opened
-    },
-    wait: (fd: number, interest: Interest) =>
-      set.register({ fd, interest, exclusive: false }, (exit) => {
-        told.push(Exit.match(exit, { onSuccess: (readiness) => readiness, onFailure: (cause) => String(cause) }))
-      })
-  }
-}
-
-const named = (flags: number): string =>
-  Object.entries({ EV_ADD, EV_DELETE, EV_ENABLE, EV_DISABLE, EV_CLEAR, EV_DISPATCH })
-    .filter(([, flag]) => (flags & flag) !== 0)
-    .map(([name]) => name.slice(3))
-    .join(" ")
+import type { Readiness } from "green-core/Fd"
+import { dataWord, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, eventWords } from "../src/internal/epoll.ts"
+import { EBADF, EINTR, EINVAL, EPIPE, EV_EOF, model, READ, WRITE } from "./support/kqueue.ts"
 
 const nothing: Readiness = { readable: false, writable: false, hangup: false, error: false }
 
@@ -202,6 +60,18 @@ describe("a set of macOS", () => {
     assert.deepStrictEqual(calls, [])
   })
 
+  it("finds /dev/null ready at once, and asks the kernel about every other device", () => {
+    const { calls, open, told, wait } = model()
+    open(7, { mode: 0x2000, device: 0x03000002 })
+    open(8, { mode: 0x2000, device: 0x10000003 })
+    wait(7, "write")
+    assert.deepStrictEqual(told, [{ ...nothing, writable: true }])
+    assert.deepStrictEqual(calls, [])
+    wait(8, "write")
+    assert.deepStrictEqual(calls, ["8 read ADD DISABLE DISPATCH", "8 write ADD ENABLE DISPATCH"])
+    assert.strictEqual(told.length, 1)
+  })
+
   it("fails a number under which nothing is open", () => {
     const { told, wait } = model()
     wait(7, "read")
@@ -251,9 +121,51 @@ describe("a set of macOS", () => {
     assert.include(String(told[0]), "being closed")
   })
 
-  it("waits for so many milliseconds", () => {
-    const { set, timeouts } = model()
+  it("waits for so many milliseconds, or without end", () => {
+    const { kqueue, set, timeouts } = model()
     set.deliver(1250)
-    assert.deepStrictEqual(timeouts, [[1, 0, 250_000_000, 0]])
+    kqueue.epollWait(3, new Uint32Array(eventWords), 1, -1)
+    assert.deepStrictEqual(timeouts, [[1, 0, 250_000_000, 0], null])
+  })
+
+  it("keeps whoever waits over a signal, and fails all when the set is closed", () => {
+    const { fail, open, set, told, wait } = model()
+    open(7)
+    wait(7, "read")
+    fail(EINTR)
+    assert.strictEqual(set.deliver(0), 0)
+    assert.deepStrictEqual(told, [])
+    fail(EBADF)
+    assert.strictEqual(set.deliver(0), 0)
+    assert.include(String(told[0]), "EBADF")
+    wait(7, "read")
+    assert.include(String(told[1]), "no open descriptor has this number")
+  })
+
+  it("takes many events in one call, and no more than there is room for", () => {
+    const { open, set, told, wait } = model()
+    for (let fd = 100; fd < 500; fd++) {
+      open(fd, { ready: { [READ]: {} } })
+      wait(fd, "read")
+    }
+    assert.strictEqual(set.deliver(0), 256)
+    assert.strictEqual(set.deliver(0), 144)
+    assert.strictEqual(set.deliver(0), 0)
+    assert.strictEqual(told.length, 400)
+  })
+
+  it("tells what is new, once, when it is asked for that: the set of a worker", () => {
+    const { calls, kqueue, open } = model()
+    open(7, { ready: { [READ]: {} } })
+    const event = new Uint32Array(eventWords)
+    event[0] = EPOLLIN | EPOLLET
+    event[dataWord] = 41
+    assert.strictEqual(kqueue.epollControl(3, EPOLL_CTL_ADD, 7, event), 0)
+    assert.deepStrictEqual(calls, ["7 read ADD ENABLE CLEAR", "7 write ADD DISABLE CLEAR"])
+    const events = new Uint32Array(eventWords)
+    assert.strictEqual(kqueue.epollWait(3, events, 1, 0), 1)
+    assert.deepStrictEqual([events[0], events[dataWord]], [EPOLLIN, 41])
+    assert.strictEqual(kqueue.epollControl(3, EPOLL_CTL_DEL, 7, event), 0)
+    assert.strictEqual(kqueue.epollControl(3, EPOLL_CTL_DEL, 7, event), -1)
   })
 })

@@ -7,7 +7,8 @@
  */
 import * as Fd from "../Fd.ts"
 import { EpollSet } from "../internal/EpollSet.ts"
-import { isMissing, libc, openSet } from "../internal/libc.ts"
+import { isMissing, libc } from "../internal/libc.ts"
+import * as ThreadSet from "../internal/threadSet.ts"
 import type { WaitFdStatistics } from "../WaitFdHandler.ts"
 import { Sleepers } from "./Sleepers.ts"
 import { Tasks } from "./Tasks.ts"
@@ -30,6 +31,7 @@ export class Loop {
   /** What to call when nothing but these callbacks is left: nobody can settle them any more. */
   readonly callbacks = new Set<() => void>()
   #descriptors: EpollSet | undefined
+  #closeSet = (): void => {}
   #turned = 0
   #closed = false
 
@@ -45,9 +47,10 @@ export class Loop {
     }
     const system = libc()
     if (isMissing(system)) return Fd.unsupported(fd, "wait", system.platform, system.problem)
-    const set = openSet(system)
-    if (typeof set !== "number") return new Fd.FdError({ fd, operation: "wait", reason: set })
-    return (this.#descriptors = new EpollSet(system, set))
+    const set = ThreadSet.open(system)
+    if ("_tag" in set) return new Fd.FdError({ fd, operation: "wait", reason: set })
+    this.#closeSet = set.close
+    return (this.#descriptors = new EpollSet(system, set.fd))
   }
 
   /** Whether anybody waits for a descriptor. */
@@ -83,8 +86,9 @@ export class Loop {
   /** Closes the set. Nothing is driven any more. */
   close(): void {
     this.#closed = true
-    this.#descriptors?.close()
     this.#descriptors = undefined
+    this.#closeSet()
+    this.#closeSet = () => {}
   }
 
   /** Takes what is ready and due, without waiting. */

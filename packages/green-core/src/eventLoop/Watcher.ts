@@ -7,6 +7,7 @@
 import { isMainThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
 import { type Libc, openSet } from "../internal/libc.ts"
+import { isNode } from "../internal/place.ts"
 import * as LoopWatcher from "./LoopWatcher.ts"
 import * as ThreadWatcher from "./ThreadWatcher.ts"
 import * as WorkerWatcher from "./WorkerWatcher.ts"
@@ -42,8 +43,6 @@ const opening =
     whenWatched(watched.watched)
     return watcher
   }
-
-const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
 
 /** Opens a set and begins to watch it, in the way of this place. */
 export const start: (libc: Libc, watched: Watched) => Watcher | Fd.FdErrorReason = isNode

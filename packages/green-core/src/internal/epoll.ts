@@ -13,8 +13,6 @@ export const EPOLLHUP = 0x010
 export const POLLNVAL = 0x020
 export const EPOLLET = 0x80000000
 export const EPOLLONESHOT = 0x40000000
-/** What is always ready: files, and the likes of /dev/null. */
-export const EPERM = 1
 
 /** `struct epoll_event` in 32-bit words: packed on x64 (12 bytes), aligned elsewhere (16). */
 export const eventWords = process.arch === "x64" ? 3 : 4

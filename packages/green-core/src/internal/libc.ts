@@ -1,15 +1,19 @@
 /**
  * The system calls that this package makes, by FFI. Called by the handlers for real descriptors only.
  *
- * On Linux the constants are those of x64, arm64 and riscv64, glibc and musl. On macOS those that differ are from XNU's
- * bsd/sys/errno.h, fcntl.h and unistd.h, and a set is a kqueue (`kqueue.ts`): not yet run there. The library is loaded at
- * the first use, so that a place without it can still `wait`.
+ * The constants are those of Linux on x64, arm64 and riscv64, with glibc and musl. Those that differ on macOS are asked of
+ * the runtime, and a set is a kqueue there (`kqueue.ts`): not yet run. The library is loaded at the first use, so that a
+ * place without it can still `wait`; in a worker thread, earlier.
  */
+import * as Fs from "node:fs"
 import { createRequire } from "node:module"
+import * as Os from "node:os"
+import { isMainThread } from "node:worker_threads"
 import type * as Koffi from "koffi"
 import * as Fd from "../Fd.ts"
 import { EPOLL_CLOEXEC } from "./epoll.ts"
 import { epollByKqueue } from "./kqueue.ts"
+import { isNode } from "./place.ts"
 
 export interface Libc {
   readonly koffi: typeof Koffi
@@ -25,6 +29,8 @@ export interface Libc {
   readonly write: (fd: number, bytes: Uint8Array, length: number) => number
   readonly shutdown: (fd: number, how: number) => number
   readonly close: (fd: number) => number
+  /** Not on macOS. */
+  readonly dup3: ((fd: number, place: number, flags: number) => number) | undefined
   /** The ends are non-blocking, and closed on exec. */
   readonly pipe: (ends: Int32Array) => number
   /** Two stream sockets, non-blocking, and closed on exec. */
@@ -42,20 +48,16 @@ export interface Missing {
 export * from "./epoll.ts"
 
 const isDarwin = process.platform === "darwin"
-export const O_NONBLOCK = isDarwin ? 0x4 : 0x800
+export const { EAGAIN, EBADF, EEXIST, EINTR, ENOENT, EPERM } = Os.constants.errno
+export const { O_NONBLOCK } = Fs.constants
 export const SHUT_WR = 1
-export const ENOENT = 2
-export const EINTR = 4
-export const EBADF = 9
-export const EAGAIN = isDarwin ? 35 : 11
-export const EEXIST = 17
-const F_GETFL = 3
-const F_SETFL = 4
-const F_SETFD = 2
-const FD_CLOEXEC = 1
+export const F_GETFL = 3
+export const F_SETFL = 4
+export const F_SETFD = 2
+export const FD_CLOEXEC = 1
 const O_CLOEXEC = 0x80000
-const AF_UNIX = 1
-const SOCK_STREAM = 1
+export const AF_UNIX = 1
+export const SOCK_STREAM = 1
 
 let loaded: Libc | undefined
 
@@ -109,6 +111,7 @@ const load = (): Libc | Missing => {
     const pipe = library.func("int pipe2(void *ends, int flags)")
     return {
       ...common,
+      dup3: library.func("int dup3(int fd, int place, int flags)"),
       epollCreate: library.func("int epoll_create1(int flags)"),
       epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
       epollWait: library.func("int epoll_wait(int epfd, void *events, int maxevents, int timeout)"),
@@ -131,6 +134,7 @@ const load = (): Libc | Missing => {
   const pipe = library.func("int pipe(void *ends)")
   return {
     ...common,
+    dup3: undefined,
     ...epollByKqueue({
       kqueue: library.func("int kqueue(void)"),
       kevent: library.func(
@@ -144,3 +148,7 @@ const load = (): Libc | Missing => {
     socketPair: (ends) => prepare(socketPair(AF_UNIX, SOCK_STREAM, 0, ends), ends)
   }
 }
+
+// A thread that is terminated while koffi is being loaded takes the process down. A worker thread has that behind it when
+// it begins its work.
+if (isNode && !isMainThread) libc()

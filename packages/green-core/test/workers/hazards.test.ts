@@ -15,11 +15,16 @@ const lines = async (
     .map((line): unknown => JSON.parse(line))
 }
 
+// GREEN_TERMINATIONS=200 for more.
+const count = process.env["GREEN_TERMINATIONS"] ?? "16"
+
 describe("worker threads that wait for descriptors", () => {
   it("terminated again and again, four at a time, while events flow and while they wait: nothing is left behind", async () => {
-    // GREEN_TERMINATIONS=200 for more.
-    const count = process.env["GREEN_TERMINATIONS"] ?? "16"
     assert.deepStrictEqual(await lines("terminations", { code: 0 }, count), [["flows, 1", "waits, 1"], "back"])
+  })
+
+  it("terminated again and again while Green.runSync blocks them, waiting or in the middle: nothing is left behind", async () => {
+    assert.deepStrictEqual(await lines("blocked", { code: 0 }, count), [["blocks again, 1", "blocks, 1"], "back"])
   })
 
   it("terminated while events flow in the main thread, too, which go on", async () => {

@@ -38,19 +38,23 @@ const code = (mode: Told["mode"], ends: Told["ends"], turns: number): Promise<un
   return new Promise((resolve) => worker.on("exit", resolve))
 }
 
-/** What is open, and what keeps a process: both settle when the main thread has heard of the end. */
+/** What is open, and what keeps a process. */
 const resources = () => ({
   descriptors: openDescriptors().length,
   ports: process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
 })
 
-const back = async (base: ReturnType<typeof resources>): Promise<unknown> => {
+/**
+ * Whether all that is left of workers is the one set in which the main thread watched theirs, if it did. It settles some
+ * turns after a worker has ended, when the main thread has heard of it.
+ */
+const back = async (before: ReturnType<typeof resources>, watched: 0 | 1 = 1): Promise<unknown> => {
   for (let turns = 0; turns < 10_000; turns++) {
     const now = resources()
-    if (now.descriptors === base.descriptors && now.ports === base.ports) return "back"
+    if (now.descriptors === before.descriptors + watched && now.ports === before.ports) return "back"
     await turn()
   }
-  return { base, now: resources() }
+  return { before, now: resources() }
 }
 
 /** Nobody ever notifies it: waiting for it blocks the thread. */
@@ -66,8 +70,7 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
   terminations: async () => {
     const count = Number(process.argv[3] ?? 24)
     const lanes = await Promise.all(Array.from({ length: 4 }, pair))
-    await Promise.all(lanes.map((ends) => terminated("flow", ends)))
-    const base = resources()
+    const before = resources()
     const ended: Array<string> = []
     await Promise.all(
       lanes.map(async (ends) => {
@@ -75,7 +78,21 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
       })
     )
     say(Object.keys(tally(ended)).toSorted())
-    say(await back(base))
+    say(await back(before))
+  },
+
+  blocked: async () => {
+    const count = Number(process.argv[3] ?? 16)
+    const ends = await pair()
+    const before = resources()
+    const ended: Array<string> = []
+    const lanes = Array.from({ length: 4 }, async () => {
+      while (ended.length < count)
+        ended.push(await terminated(ended.length % 2 === 0 ? "blocks" : "blocks again", ends))
+    })
+    await Promise.all(lanes)
+    say(Object.keys(tally(ended)).toSorted())
+    say(await back(before, 0))
   },
 
   "main busy": async () => {
@@ -115,8 +132,8 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
 
   endings: async () => {
     const ends = await pair()
+    const before = resources()
     say(await terminated("flow", ends))
-    const base = resources()
     const rounds = Number(process.argv[3] ?? 1)
     const endings = Array.from({ length: rounds }, () =>
       (["exits", "throws", "is terminated"] as const).flatMap((mode) =>
@@ -134,7 +151,7 @@ const programs: Readonly<Record<string, () => Promise<void>>> = {
     await Promise.all(lanes)
     clearInterval(busy)
     say(tally(ended))
-    say(await back(base))
+    say(await back(before))
   },
 
   "exit of the process": async () => {

@@ -6,7 +6,17 @@ import { once } from "node:events"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 
 export interface Told {
-  readonly mode: "flow" | "wait" | "exit" | "nest" | "once" | "exits" | "throws" | "is terminated"
+  readonly mode:
+    | "flow"
+    | "wait"
+    | "exit"
+    | "nest"
+    | "once"
+    | "exits"
+    | "throws"
+    | "is terminated"
+    | "blocks"
+    | "blocks again"
   /** The two ends of a socket pair. */
   readonly ends: readonly [number, number]
   /** For how many turns of its loop it waits before it ends; at 0 it has only begun. */
@@ -77,8 +87,19 @@ const nested = (ends: Told["ends"]) =>
     return `nested ${said}, ${await worker.terminate()}`
   })
 
+/** Waits in a blocked thread, over and over or for what never comes. */
+const block = ({ ends, mode }: Told): void => {
+  const told = Effect.sync(() => parentPort?.postMessage(mode))
+  if (mode === "blocks") Green.runSync(Effect.andThen(told, waitFd(ends[0])))
+  // Not ready at once: it is waited for in a set.
+  const again = Effect.race(waitFd(ends[0]), Effect.yieldNow)
+  Green.runSync(told)
+  for (;;) Green.runSync(again)
+}
+
 if (!isMainThread) {
   const told: Told = workerData
+  if (told.mode === "blocks" || told.mode === "blocks again") block(told)
   await Effect.runPromise(program(told).pipe(Effect.provide(Green.layer))).catch((error: unknown) => {
     parentPort?.postMessage(error instanceof Error ? error.message : String(error))
   })

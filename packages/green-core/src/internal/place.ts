@@ -1,0 +1,2 @@
+/** Where this runs, as far as descriptors are concerned. Bun and Deno look like Node, and are not. */
+export const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
