@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig, type Plugin } from "vitest/config"
 import { hasDecorators, lower } from "./test/support/decorators.ts"
+import { LongestFirst } from "./test/support/LongestFirst.ts"
 
 const packages = readdirSync(new URL("packages", import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -46,6 +47,7 @@ const project = (name: string, include: ReadonlyArray<string>, exclude: Readonly
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       ...packages.map((name) => project(name, [`packages/${name}/test/**/*.test.ts`])),
       project("examples", ["examples/**/*.test.ts", "test/examples.test.ts"]),
