@@ -131,8 +131,10 @@ export const checkBlocks = async (folder: string): Promise<(block: Block) => Rea
 
 export const runBlock = async (folder: string, block: Block, timeout?: number): Promise<Ended> => {
   const file = path(folder, block)
-  if (!hasDecorators(block.code)) return runSource(file, timeout)
+  // Never found again where it lies, and so compiled for the blocks of this folder alone: it goes with them.
+  const environment = { NODE_COMPILE_CACHE: join(folder, "compiled") }
+  if (!hasDecorators(block.code)) return runSource(file, timeout, environment)
   const lowered = file.replace(/\.ts$/, ".js")
   writeFileSync(lowered, (await lower(readFileSync(file, "utf8"), file)).code)
-  return runSource(lowered, timeout)
+  return runSource(lowered, timeout, environment)
 }

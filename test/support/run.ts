@@ -22,14 +22,19 @@ export interface Ended {
 }
 
 /** Runs a program from the root of the workspace. It is killed after `timeout` milliseconds: `code` is then -1. */
-export const run = (command: string, args: ReadonlyArray<string>, timeout = 60_000): Promise<Ended> =>
+export const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  timeout = 60_000,
+  environment: NodeJS.ProcessEnv = {}
+): Promise<Ended> =>
   new Promise((resolve) => {
-    const env = { ...process.env, FORCE_COLOR: "0" }
+    const env = { ...process.env, FORCE_COLOR: "0", ...environment }
     execFile(command, args, { cwd: root, env, timeout, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr })
     )
   })
 
 /** Runs a TypeScript source as it stands, against the sources of the packages. */
-export const runSource = (file: string, timeout?: number): Promise<Ended> =>
-  run(process.execPath, ["--conditions=green-source", file], timeout)
+export const runSource = (file: string, timeout?: number, environment?: NodeJS.ProcessEnv): Promise<Ended> =>
+  run(process.execPath, ["--conditions=green-source", file], timeout, environment)

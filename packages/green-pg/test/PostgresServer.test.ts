@@ -78,7 +78,7 @@ layer(sharedServer)("the server of all tests", (it) => {
   it.effect("gives each test a database, and takes it back with those who are still in it", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer
-      const clients = yield* Effect.scoped(
+      const { client, names } = yield* Effect.scoped(
         Effect.gen(function* () {
           const [one, other] = [yield* createDatabase(), yield* createDatabase()]
           yield* administer("CREATE TABLE t (i int)", [], one)
@@ -94,12 +94,12 @@ layer(sharedServer)("the server of all tests", (it) => {
             (yield* sessions("forgotten")).map(({ database, state }) => ({ database, state })),
             [{ database: one, state: "idle" }]
           )
-          return [client]
+          return { client, names: [one, other] }
         })
       )
       assert.deepStrictEqual(yield* sessions("forgotten"), [])
-      assert.deepStrictEqual(yield* administer("SELECT datname FROM pg_database WHERE datname LIKE 'test%'"), [])
-      yield* Effect.promise(() => Promise.allSettled(clients.map((client) => client.end())))
+      assert.deepStrictEqual(yield* administer("SELECT datname FROM pg_database WHERE datname = ANY ($1)", [names]), [])
+      yield* Effect.promise(() => Promise.allSettled([client.end()]))
     })
   )
 

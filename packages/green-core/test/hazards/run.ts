@@ -26,12 +26,7 @@ export const run = (source: URL, options: RunOptions = {}): Promise<Ended> =>
         ? node
         : ["sh", "-c", `ulimit -n ${options.descriptors}; exec "$@"`, "sh", ...node]
     const [command = "", ...args] = [...limited, ...(options.args ?? [])]
-    // Most of what a child costs is compiling what the one before it has compiled.
-    const env = {
-      ...process.env,
-      NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../../.cache/compiled", import.meta.url))
-    }
-    const child = spawn(command, args, { env, timeout: 60_000, killSignal: "SIGKILL" })
+    const child = spawn(command, args, { timeout: 60_000, killSignal: "SIGKILL" })
     const texts = { stdout: "", stderr: "" }
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8").on("data", (text: string) => {

@@ -2,7 +2,6 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PostgresServer } from "green-pg/testing"
-import { fileURLToPath } from "node:url"
 import { run } from "../support/process.ts"
 import { eachDriver, ends, optionsOf, test } from "./support/world.ts"
 
@@ -37,12 +36,7 @@ eachDriver((driver) => {
         // The server looks whether its client is there while it runs a statement, too.
         const startupParameters = { client_connection_check_interval: "50ms" }
         const options = { ...(yield* optionsOf(driver)), startupParameters }
-        const { ended, said } = yield* run(
-          "hazards/run.ts",
-          [name, JSON.stringify(options), libpq],
-          // Most of what a process costs is compiling what the one before it has compiled.
-          { NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../../.cache/compiled", import.meta.url)) }
-        )
+        const { ended, said } = yield* run("hazards/run.ts", [name, JSON.stringify(options), libpq])
         const ending = yield* ends(name, ended)
         assert.deepStrictEqual({ code: ending.code, signal: ending.signal }, { code, signal: null }, ending.stderr)
         assert.match(ending.stderr, stderr)

@@ -27,7 +27,8 @@ const hba = [
 ]
 
 const server = Effect.gen(function* () {
-  const server = yield* PostgresServer.make({ tls: true, hba })
+  // A deadlock is found after a second unless said.
+  const server = yield* PostgresServer.make({ tls: true, hba, settings: { deadlock_timeout: "20ms" } })
   yield* Effect.promise(async () => {
     const client = new Client(server.url)
     await client.connect()

@@ -39,31 +39,57 @@ export const sharedServer: Layer.Layer<PostgresServer> = Layer.sync(PostgresServ
   })
 })
 
-/** A session of the superuser for one statement. */
+type Address = Pick<PostgresServer["Service"], "socketDirectory" | "port" | "user" | "password">
+
+const administrator = async ({ password, port, socketDirectory, user }: Address, database: string): Promise<Client> => {
+  const client = new Client({
+    host: socketDirectory,
+    port,
+    user,
+    password,
+    database,
+    application_name: "administrator"
+  })
+  // A server that goes away ends the session; that is for the statement to say.
+  client.on("error", () => {})
+  await client.connect()
+  return client
+}
+
+/**
+ * The administrator of the server of all tests, who stays as long as the process: a new session for each statement costs
+ * several times what the statement does. He does one thing after the other.
+ */
+class Resident {
+  #client: Promise<Client> | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  rows<Row extends QueryResultRow>(statement: string, parameters: ReadonlyArray<unknown>): Promise<ReadonlyArray<Row>> {
+    const rows = this.#last.then(async () => {
+      const client = await (this.#client ??= administrator(inject("postgres"), "postgres"))
+      return (await client.query<Row>(statement, [...parameters])).rows
+    })
+    this.#last = rows.catch(() => {})
+    return rows
+  }
+}
+
+const resident = new Resident()
+
+/** A statement of the superuser. */
 export const administer = <Row extends QueryResultRow>(
   statement: string,
   parameters: ReadonlyArray<unknown> = [],
   database = "postgres"
 ): Effect.Effect<ReadonlyArray<Row>, never, PostgresServer> =>
   PostgresServer.use((server) =>
-    Effect.acquireUseRelease(
-      Effect.promise(async () => {
-        const client = new Client({
-          host: server.socketDirectory,
-          port: server.port,
-          user: server.user,
-          password: server.password,
-          database,
-          application_name: "administrator"
-        })
-        // A server that goes away ends the session; that is for the statement to say.
-        client.on("error", () => {})
-        await client.connect()
-        return client
-      }),
-      (client) => Effect.promise(async () => (await client.query<Row>(statement, [...parameters])).rows),
-      (client) => Effect.promise(() => client.end())
-    )
+    server.socketDirectory === inject("postgres").socketDirectory && database === "postgres"
+      ? Effect.promise(() => resident.rows<Row>(statement, parameters))
+      : Effect.acquireUseRelease(
+          Effect.promise(() => administrator(server, database)),
+          (client) => Effect.promise(async () => (await client.query<Row>(statement, [...parameters])).rows),
+          (client) => Effect.promise(() => client.end())
+        )
   )
 
 /** A session of anybody's for one statement. It fails with the code of the error. */

@@ -2,14 +2,15 @@
  * Whatever happens at whichever wait: an operation gives the error that was injected, or succeeds; and the pool under it
  * has all of its connections afterwards.
  */
-import { assert, beforeAll, describe } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { PgConnection, type PgConnectionOptions, type PgError, PgPool, type PgPoolShape } from "green-pg"
 import { PostgresServer } from "green-pg/testing"
-import { createDatabase } from "../../support/postgres.ts"
+import { createDatabase, sharedServer } from "../../support/postgres.ts"
 import { type Fault, faults, make } from "./everyWait.ts"
 import { type Driver, isOpen, mySessions, open, openSsl, optionsOf, test, until, type World } from "./world.ts"
 
@@ -140,15 +141,16 @@ const isWhole = (pool: PgPoolShape) =>
 
 const onPool = (
   driver: Driver,
+  database: () => string,
   fault: Fault,
   operation: (pool: PgPoolShape) => Effect.Effect<unknown, PgError, World>
 ): Effect.Effect<void, unknown, World | Scope.Scope> => {
   const waits = make()
   return Effect.gen(function* () {
     const base = yield* open
-    const database = yield* createDatabase()
-    const pool = yield* PgPool.make({ ...(yield* optionsOf(driver)), database, maxConnections: size })
-    yield* pool.use((connection) => connection.script("CREATE TABLE kept (value int)"))
+    const pool = yield* PgPool.make({ ...(yield* optionsOf(driver)), database: database(), maxConnections: size })
+    // The table is the test's own: those that had one before have ended their sessions.
+    yield* pool.use((connection) => connection.script("DROP TABLE IF EXISTS kept; CREATE TABLE kept (value int)"))
     yield* isWhole(pool)
     const attempts = yield* waits.each(fault, operation(pool), (attempt) =>
       Effect.gen(function* () {
@@ -182,11 +184,19 @@ const connecting: Readonly<Record<string, Effect.Effect<PgConnectionOptions, nev
 
 /** The tests of one driver. There are many, so that each driver has a file of its own. */
 export const everyWait = (driver: Driver): void => {
-  beforeAll(openSsl)
+  // One for all of them: to create one takes longer than a test.
+  let database = ""
+  const scope = Scope.makeUnsafe()
+  beforeAll(async () => {
+    await openSsl()
+    const created = Scope.provide(createDatabase("waits"), scope)
+    database = await Effect.runPromise(Effect.provide(created, sharedServer))
+  })
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
   describe.each(faults)("the k-th wait %s, for every k", (fault) => {
     for (const [name, operation] of Object.entries(operations)) {
-      test(name, () => onPool(driver, fault, operation))
+      test(name, () => onPool(driver, () => database, fault, operation))
     }
 
     for (const [name, options] of Object.entries(connecting)) {
