@@ -91,7 +91,7 @@ describe("a time-out", () => {
       Effect.gen(function* () {
         const { interrupted, timeout, values } = yield* stuckStream()
         expect(values).toEqual([1])
-        expect(timeout).toEqual({ operation: "Stuck", milliseconds: 20 })
+        expect(timeout).toEqual({ operation: "Stuck", milliseconds: 1_000 })
         expect(interrupted).toEqual(["Stuck"])
       })
     )
