@@ -126,7 +126,7 @@ export type NeedsNoServices<R extends Rpc.Any> = NoServices<Rpc.Services<R>>
  *   free, when the job has ended. A thread that cannot be ended within `killDeadline`, because it is in a call of a native
  *   library, is left behind and counted, and the interruption dies with `CannotKill`.
  * - **A thread that fails** (an error outside of any call, `process.exit`, no memory) fails its job and no other, and is
- *   replaced.
+ *   replaced. A job that has not begun by then, on a thread that has had others, begins in another one.
  * - **Nesting**: a handler may run a job in the same pool. If there is no free slot, it takes that of the job which has
  *   performed the operation, whose thread does nothing meanwhile: so a pool of any size gets through, to a depth of
  *   `maxDepth`, which fails `NestedTooDeep`.
