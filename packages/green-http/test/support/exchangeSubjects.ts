@@ -75,7 +75,7 @@ const http2: Open = {
   fetch: (app) =>
     Effect.gen(function* () {
       const { url } = yield* listening(
-        createSecureServer({ cert: certificate, key, allowHTTP1: true }, toNode(app)),
+        createSecureServer({ cert: certificate, key, allowHTTP1: true, noDelay: true }, toNode(app)),
         "https"
       )
       const layer = UndiciExchange.layer({ http2: true, connections: 1, tls: { ca: certificate } })

@@ -161,8 +161,10 @@ export const requests: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const peer = yield* open.fetch(mirror)
       const turn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
-      for (let n = 0; n < 64; n++) {
-        const body = { stream: Stream.forever(Stream.make(bytes(n % 2 === 0 ? 10 : 40_000))) }
+      const [short, long] = [bytes(10), bytes(40_000)]
+      // Each of them is on its way for each number of turns, twice.
+      for (let n = 0; n < 32; n++) {
+        const body = { stream: Stream.forever(Stream.make(n % 16 < 8 ? short : long)) }
         const fiber = yield* Effect.forkChild(peer.ask("/", { method: "POST", body }), { startImmediately: true })
         for (let turns = n % 8; turns > 0; turns--) yield* turn
         yield* Fiber.interrupt(fiber)
