@@ -1,6 +1,6 @@
 /**
  * A bank: fibers that move money between accounts, that are interrupted, and whose sessions are ended, at random. As long
- * as `GREEN_PG_BANK_SECONDS` says, 3 seconds unless said.
+ * as `GREEN_PG_BANK_SECONDS` says, 2 seconds unless said.
  */
 import { assert, describe } from "@effect/vitest"
 import * as Duration from "effect/Duration"
@@ -13,7 +13,7 @@ import { GreenPg, PgPool } from "green-pg"
 import { administer, createDatabase, type Session } from "../support/postgres.ts"
 import { eachDriver, ends, mySessions, optionsOf, test, until } from "./support/world.ts"
 
-const seconds = Number(process.env["GREEN_PG_BANK_SECONDS"] ?? "3")
+const seconds = Number(process.env["GREEN_PG_BANK_SECONDS"] ?? "2")
 const accounts = 10
 const opening = 1000
 const clerks = 50

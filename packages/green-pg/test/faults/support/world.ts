@@ -15,7 +15,8 @@ import { randomUUID } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { sessions, sharedServer } from "../../support/postgres.ts"
 
-export type Driver = "libpq" | "wire"
+export const drivers = ["libpq", "wire"] as const
+export type Driver = (typeof drivers)[number]
 
 /** The name by which the server knows the sessions of the test that runs. */
 export class Named extends Context.Service<Named, string>()("test/Named") {}
@@ -128,6 +129,6 @@ export const testAlone: Test = testOn(PostgresServer.layer())
 
 /** The same tests by each driver. */
 export const eachDriver = (tests: (driver: Driver) => void): void =>
-  describe.each(["libpq", "wire"] as const)("by %s", (driver) => {
+  describe.each(drivers)("by %s", (driver) => {
     tests(driver)
   })
