@@ -34,7 +34,8 @@ export const backend = SqlClient.SqlClient.use((sql) =>
 export const allAtRest = Effect.gen(function* () {
   assert.strictEqual((yield* PgPool.use((pool) => pool.stats)).used, 0)
   const { sessions } = yield* Database
-  for (const { state } of yield* sessions) assert.strictEqual(state, "idle")
+  // The pool may be making one, which has done nothing yet.
+  for (const { state } of yield* sessions) assert.include(["idle", "starting"], state)
 })
 
 export const reasonOf = <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
