@@ -12,7 +12,7 @@ import type { Watched, Watcher } from "./Watcher.ts"
 /** Has the pipe that releases the thread. */
 class ThreadWatcher implements Watcher {
   readonly #libc: Sys.Libc
-  readonly #watched: Watched
+  readonly #watched: Pick<Watched, "deliver" | "failed">
   readonly #ends: Int32Array
   /** Two of `struct pollfd`. It is the thread's while it is blocked. */
   readonly #descriptors: Int32Array
@@ -21,7 +21,7 @@ class ThreadWatcher implements Watcher {
   #isBlocked = false
   #isReleased = false
 
-  constructor(libc: Sys.Libc, set: number, watched: Watched, ends: Int32Array) {
+  constructor(libc: Sys.Libc, set: number, watched: Pick<Watched, "deliver" | "failed">, ends: Int32Array) {
     this.#libc = libc
     this.#watched = watched
     this.#ends = ends
@@ -69,7 +69,7 @@ class ThreadWatcher implements Watcher {
   }
 }
 
-export const start = (libc: Sys.Libc, set: number, watched: Watched): Watcher => {
+export const start = (libc: Sys.Libc, set: number, watched: Pick<Watched, "deliver" | "failed">): Watcher => {
   const ends = new Int32Array(2)
   if (libc.pipe(ends) === 0) return new ThreadWatcher(libc, set, watched, ends)
   const { reason } = Fd.system(undefined, "pipe", libc.errno())

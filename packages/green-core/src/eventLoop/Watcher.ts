@@ -1,8 +1,9 @@
 /**
  * Who tells that the epoll set has something: the one thing that differs from place to place.
  *
- * On Node's main thread it is libuv (`LoopWatcher`), in a worker thread of Node's the main thread (`WorkerWatcher`), and
- * on Bun and Deno a thread of their pool (`ThreadWatcher`).
+ * On Node's main thread it is libuv (`LoopWatcher`), on Bun's and Deno's a thread of their pool (`ThreadWatcher`). In a
+ * worker thread it is the main thread (`WorkerWatcher`): a worker can be terminated, and whoever looked for it would go on
+ * with memory that is gone.
  */
 import { isMainThread } from "node:worker_threads"
 import type * as Fd from "../Fd.ts"
@@ -45,8 +46,8 @@ const opening =
   }
 
 /** Opens a set and begins to watch it, in the way of this place. */
-export const start: (libc: Libc, watched: Watched) => Watcher | Fd.FdErrorReason = isNode
-  ? isMainThread
+export const start: (libc: Libc, watched: Watched) => Watcher | Fd.FdErrorReason = isMainThread
+  ? isNode
     ? opening(LoopWatcher.start, LoopWatcher.whenWatched)
-    : WorkerWatcher.start
-  : opening(ThreadWatcher.start, setImmediate)
+    : opening(ThreadWatcher.start, setImmediate)
+  : WorkerWatcher.start

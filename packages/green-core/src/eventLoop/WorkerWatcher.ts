@@ -14,7 +14,7 @@ import type { Watched, Watcher } from "./Watcher.ts"
 
 const mainThread = 0
 
-export const start = (_libc: Libc, { deliver, failed, opened, watched }: Watched): Watcher => {
+export const start = (libc: Libc, { deliver, failed, opened, watched }: Watched): Watcher => {
   const { port1: port, port2 } = new MessageChannel()
   let scheduled = false
   const schedule = (): void => {
@@ -40,7 +40,7 @@ export const start = (_libc: Libc, { deliver, failed, opened, watched }: Watched
     } else fail(message)
   })
   port.unref()
-  const ask: WatchSet = { "green-core/watch": 2, port: port2 }
+  const ask: WatchSet = { "green-core/watch": 2, port: port2, thread: libc.threads?.current() }
   postMessageToThread(mainThread, ask, [port2]).catch(() => fail(notHeard))
   return { ref: () => port.ref(), unref: () => port.unref() }
 }

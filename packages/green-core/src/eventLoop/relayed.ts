@@ -10,6 +10,8 @@ export interface WatchSet {
   readonly "green-core/watch": 2
   /** Where it is told; its other end closes with the worker. */
   readonly port: MessagePort
+  /** The number of its thread, where the port does not close. */
+  readonly thread: number | undefined
 }
 
 export const isWatchSet = (message: unknown): message is WatchSet =>

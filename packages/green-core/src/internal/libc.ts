@@ -13,7 +13,7 @@ import type * as Koffi from "koffi"
 import * as Fd from "../Fd.ts"
 import { EPOLL_CLOEXEC } from "./epoll.ts"
 import { epollByKqueue } from "./kqueue.ts"
-import { isNode } from "./place.ts"
+import { isDeno } from "./place.ts"
 
 export interface Libc {
   readonly koffi: typeof Koffi
@@ -35,8 +35,16 @@ export interface Libc {
   readonly pipe: (ends: Int32Array) => number
   /** Two stream sockets, non-blocking, and closed on exec. */
   readonly socketPair: (ends: Int32Array) => number
+  readonly threads: ThreadCalls | undefined
   readonly getFlags: (fd: number) => number
   readonly setFlags: (fd: number, flags: number) => number
+}
+
+/** Where nobody else tells that a thread has ended. */
+export interface ThreadCalls {
+  /** The number of this thread. */
+  readonly current: () => number
+  readonly isAlive: (thread: number) => boolean
 }
 
 /** Why there is none in this place. */
@@ -111,6 +119,7 @@ const load = (): Libc | Missing => {
     const pipe = library.func("int pipe2(void *ends, int flags)")
     return {
       ...common,
+      threads: isDeno ? threadCalls(library) : undefined,
       dup3: library.func("int dup3(int fd, int place, int flags)"),
       epollCreate: library.func("int epoll_create1(int flags)"),
       epollControl: library.func("int epoll_ctl(int epfd, int op, int fd, void *event)"),
@@ -134,6 +143,7 @@ const load = (): Libc | Missing => {
   const pipe = library.func("int pipe(void *ends)")
   return {
     ...common,
+    threads: undefined,
     dup3: undefined,
     ...epollByKqueue({
       kqueue: library.func("int kqueue(void)"),
@@ -149,6 +159,14 @@ const load = (): Libc | Missing => {
   }
 }
 
+const threadCalls = (library: ReturnType<typeof Koffi.load>): ThreadCalls => {
+  const tgkill = library.func("int tgkill(int process, int thread, int signal)")
+  return {
+    current: library.func("int gettid(void)"),
+    isAlive: (thread) => tgkill(process.pid, thread, 0) === 0
+  }
+}
+
 // A thread that is terminated while koffi is being loaded takes the process down. A worker thread has that behind it when
 // it begins its work.
-if (isNode && !isMainThread) libc()
+if (!isDeno && !isMainThread) libc()

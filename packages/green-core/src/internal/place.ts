@@ -1,2 +1,3 @@
 /** Where this runs, as far as descriptors are concerned. Bun and Deno look like Node, and are not. */
-export const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis)
+export const isDeno = "Deno" in globalThis
+export const isNode = process.versions["bun"] === undefined && !isDeno

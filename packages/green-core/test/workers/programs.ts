@@ -29,13 +29,17 @@ const terminated = async (mode: Told["mode"], ends: Told["ends"]): Promise<strin
   return `${String(await said(worker))}, ${await worker.terminate()}`
 }
 
-/** The exit code of one that ends after some turns. */
-const code = (mode: Told["mode"], ends: Told["ends"], turns: number): Promise<unknown> => {
+/** The exit code of one that ends after some turns, and what it said, unless that was to terminate it. */
+const code = (mode: Told["mode"], ends: Told["ends"], turns: number): Promise<string> => {
   const worker = start(mode, ends, turns)
   // What it throws is not ours.
   worker.on("error", () => {})
-  worker.on("message", () => void worker.terminate())
-  return new Promise((resolve) => worker.on("exit", resolve))
+  let said = ""
+  worker.on("message", (message) => {
+    if (message !== "terminate me") said = `, ${String(message)}`
+    void worker.terminate()
+  })
+  return new Promise((resolve) => worker.on("exit", (code) => resolve(`${code}${said}`)))
 }
 
 /** What is open, and what keeps a process. */
