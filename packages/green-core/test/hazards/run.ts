@@ -15,12 +15,15 @@ export interface RunOptions {
   readonly input?: string
   /** How many descriptors it may have. */
   readonly descriptors?: number
+  /** Is loaded before it, and in its worker threads. */
+  readonly preload?: URL
 }
 
 /** It is killed after a minute, which `signal` then tells. */
 export const run = (source: URL, options: RunOptions = {}): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const node = [process.execPath, "--conditions=green-source", "--expose-gc", fileURLToPath(source)]
+    const preload = options.preload === undefined ? [] : [`--import=${options.preload.href}`]
+    const node = [process.execPath, "--conditions=green-source", "--expose-gc", ...preload, fileURLToPath(source)]
     const limited =
       options.descriptors === undefined
         ? node
