@@ -56,7 +56,7 @@ describe("what was tried", () => {
 
   it("is read as it was written, with what was wrong", () => {
     const known = Table.merge(works("Node"), fails("Deno", "it ended\nwith SIGABRT: (1) a: b"))
-    expect(written(known)).toContain("| `wait` | yes | – | – | no (1) |")
+    expect(written(known)).toContain("| `wait` | yes | – | – | – | no (1) | – |")
     expect(written(known)).toContain("1. Deno: it ended with SIGABRT: (1) a: b")
     const read = Table.read(written(known))
     expect(read.versions).toEqual(known.versions)

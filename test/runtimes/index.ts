@@ -1,6 +1,6 @@
 /**
- * `npm run test:runtimes [-- <runtime> …] [--check | --accept]`: tries what every package does on Node, in a worker thread
- * of it, on Bun and on Deno, prints the table and writes it into docs/runtimes.md. A runtime that is not named, or cannot
+ * `npm run test:runtimes [-- <runtime> …] [--check | --accept]`: tries what every package does on Node, on Bun and on
+ * Deno, and in a worker thread of each, prints the table and writes it into docs/runtimes.md. A runtime that is not named, or cannot
  * be fetched, is left out, and its column stays.
  *
  * Ends with code 1 when something that worked by the document does not any more; the document then stays as it is, unless
@@ -29,7 +29,7 @@ const isWanted = (name: string): boolean => positionals.length === 0 || position
 const places = isWanted("Node") ? [Places.node, Places.nodeWorker] : []
 for (const name of fetched.filter(isWanted)) {
   const installed = await Installed.fetch(name)
-  if ("program" in installed) places.push(Places.fetched(name, installed))
+  if ("program" in installed) places.push(Places.fetched(name, installed), Places.fetchedWorker(name, installed))
   else console.log(`${name} is skipped: ${installed.missing}`)
 }
 

@@ -3,7 +3,14 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Installed from "./installed.ts"
 
-export const placeNames = ["Node", "Node, worker thread", "Bun", "Deno"] as const
+export const placeNames = [
+  "Node",
+  "Node, worker thread",
+  "Bun",
+  "Bun, worker thread",
+  "Deno",
+  "Deno, worker thread"
+] as const
 
 export type PlaceName = (typeof placeNames)[number]
 
@@ -44,7 +51,7 @@ const flags: Readonly<Record<Installed.Fetched, ReadonlyArray<string>>> = {
   Deno: ["run", "--allow-all", "--no-lock", sources]
 }
 
-/** A runtime that has been fetched. */
+/** The main thread of a runtime that has been fetched. */
 export const fetched = (
   name: Installed.Fetched,
   installed: { readonly program: string; readonly version: string }
@@ -53,4 +60,14 @@ export const fetched = (
   version: installed.version,
   command: (file, ...args) => [installed.program, ...flags[name], fileURLToPath(file), ...args],
   env: { DENO_DIR: join(Installed.folder, "deno"), DENO_NO_UPDATE_CHECK: "1" }
+})
+
+/** A worker thread of it. */
+export const fetchedWorker = (
+  name: Installed.Fetched,
+  installed: { readonly program: string; readonly version: string }
+): Place => ({
+  ...fetched(name, installed),
+  name: `${name}, worker thread`,
+  command: (file, ...args) => [installed.program, ...flags[name], starter, fileURLToPath(file), ...args]
 })

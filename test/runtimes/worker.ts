@@ -1,5 +1,5 @@
 /**
- * Runs a program in a worker thread of Node: `worker.ts <file> [<parameter> …]`. The main thread has loaded green-core,
+ * Runs a program in a worker thread: `worker.ts <file> [<parameter> …]`. The main thread has loaded green-core,
  * and does nothing else.
  */
 import { once } from "node:events"

@@ -9,7 +9,7 @@ import { allLaws } from "../support/allLaws.ts"
 
 if (process.argv.includes("--like-bun")) Object.defineProperty(process.versions, "bun", { value: "1.0.0" })
 
-const { Green } = await import("green-core")
+const { FdIo, Green, WaitFd, waitFd } = await import("green-core")
 const { systemFixtures, turnsOfTheLoop } = await import("green-core/testing")
 
 export interface Told {
@@ -18,8 +18,17 @@ export interface Told {
   readonly problem?: string
 }
 
-/** A thread may watch: it has had its time, and the loop its turns. */
-const settle = Effect.andThen(Effect.sleep("20 millis"), turnsOfTheLoop)
+/**
+ * Another thread may watch, and takes its time. What is ready is told in its order: when a wait is over that was the last
+ * to become ready, all others are.
+ */
+const settle = Effect.gen(function* () {
+  const pipe = yield* FdIo.makePipe
+  const reader = yield* WaitFd.lease(pipe.reader)
+  const writer = yield* WaitFd.lease(pipe.writer)
+  yield* FdIo.write(writer, Uint8Array.of(1))
+  yield* waitFd(reader)
+}).pipe(Effect.scoped, Effect.provide(Green.layer), Effect.orDie, Effect.andThen(turnsOfTheLoop))
 
 const laws = allLaws({
   name: "event loop",
