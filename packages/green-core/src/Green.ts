@@ -23,9 +23,9 @@ import type { WaitFd } from "./WaitFd.ts"
  * the platform, and `wait` goes on working. macOS has its calls (kqueue), which were tested against a model and not yet run
  * there.
  *
- * In a worker thread of Node the main thread watches, and rings when something is ready: it has to be a program that has loaded
- * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may end at any
- * time, in any way: its set is closed then.
+ * In a worker thread the main thread watches, and rings when something is ready: it has to be a program that has loaded
+ * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may end at any time, in any
+ * way: its set is closed then.
  *
  * @category layers
  * @since 0.1.0

@@ -4,7 +4,7 @@
  *
  * A set is reported once for what is new (edge-triggered), since it is the worker that takes it. It is opened here for
  * the worker, and closed here when the worker has ended, however and whenever it ended. A worker that ends before it was
- * heard has opened nothing: Node drops what it said.
+ * heard has opened nothing: what it said is dropped.
  */
 import { isMainThread, type MessagePort } from "node:worker_threads"
 import * as Fd from "../Fd.ts"
@@ -12,8 +12,8 @@ import * as Sys from "../internal/libc.ts"
 import { isNode } from "../internal/place.ts"
 import * as LoopWatcher from "./LoopWatcher.ts"
 import * as ThreadWatcher from "./ThreadWatcher.ts"
-import type { Watcher } from "./Watcher.ts"
 import { doorbell, type FromMain, isWatchSet, type WatchSet } from "./relayed.ts"
+import type { Watcher } from "./Watcher.ts"
 import { whenGone } from "./whenGone.ts"
 
 /** The largest number of sets that are told of in one call. */
