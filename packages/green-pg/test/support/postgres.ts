@@ -128,7 +128,7 @@ export interface Session {
   readonly processId: number
   readonly applicationName: string
   readonly database: string
-  readonly state: string
+  readonly state: string | null
   readonly query: string
 }
 
