@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { WaitFd } from "green-core"
 import type { PgConnectionShape, PgError } from "green-pg"
-import { terminate } from "../support/postgres.ts"
+import { type Session, terminate } from "../support/postgres.ts"
 import { Database, drivers, makePool } from "./support/client.ts"
 import { openDescriptors, pid, sleep, borrowAtOnce, untilSessions, untilWaiting, suite } from "./support/pool.ts"
 
@@ -176,7 +176,10 @@ describe.each(drivers)("a pool (%s)", (driver) => {
           assert.strictEqual(yield* Effect.flip(pool.use(() => Effect.fail("mine"))), "mine")
           const { sessions } = yield* Database
           const running = yield* Effect.forkChild(pool.use((connection) => sleep(connection, 600)))
-          while (!(yield* sessions).some(({ state }) => state === "active")) yield* Effect.yieldNow
+          // The sessions of a test before this one may be there for a while.
+          const runs = ({ processId, query, state }: Session) =>
+            processId === first && state === "active" && query.includes("sleep")
+          while (!(yield* sessions).some(runs)) yield* Effect.yieldNow
           yield* Fiber.interrupt(running)
           assert.strictEqual(yield* pid(pool), first)
           assert.deepInclude(yield* pool.stats, { idle: 1, used: 0, pending: 0 })
