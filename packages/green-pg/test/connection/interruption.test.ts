@@ -8,7 +8,7 @@ import { type Session, terminate } from "../support/postgres.ts"
 import * as ChaosProxy from "../support/ChaosProxy.ts"
 import { eachDriver, reasonOf, until } from "./support/connecting.ts"
 
-const isSleeping = ({ query, state }: Session) => state === "active" && query.includes("pg_sleep")
+const isSleeping = ({ isAsleep }: Session) => isAsleep
 
 const answers = (connection: PgConnectionShape) =>
   Effect.gen(function* () {

@@ -178,7 +178,7 @@ eachDriver(({ connect, sessions, test }) => {
         { sql: "INSERT INTO t VALUES (2)" }
       ]
       const running = yield* Effect.forkChild(connection.pipeline(statements))
-      yield* until(sessions, (found) => found.some(({ query, state }) => /sleep/.test(query) && state === "active"))
+      yield* until(sessions, (found) => found.some(({ isAsleep }) => isAsleep))
       yield* Fiber.interrupt(running)
       assert.isTrue(connection.isUsable())
       assert.deepStrictEqual((yield* connection.query("SELECT * FROM t")).rows, [])

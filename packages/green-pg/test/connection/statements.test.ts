@@ -184,7 +184,7 @@ eachDriver(({ connect, sessions, test }) => {
       const connection = yield* connect({ preparedStatements: 1 })
       yield* connection.query("SELECT 1")
       const sleeping = yield* Effect.forkChild(connection.query("SELECT pg_sleep(60)"))
-      yield* until(sessions, (found) => found.some(({ query, state }) => /sleep/.test(query) && state === "active"))
+      yield* until(sessions, (found) => found.some(({ isAsleep }) => isAsleep))
       yield* Fiber.interrupt(sleeping)
       assert.isFalse((yield* sessions).some(({ state }) => state === "active"))
       assert.deepStrictEqual((yield* connection.query("SELECT 1 AS one")).rows, [{ one: 1 }])

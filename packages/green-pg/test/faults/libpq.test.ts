@@ -46,9 +46,7 @@ const from = <Arguments extends ReadonlyArray<unknown>, A>(
   return (...args) => (++calls >= nth ? answer : f(...args))
 }
 
-const isRunning = until(mySessions, (found) =>
-  found.some(({ query, state }) => state === "active" && query.includes("pg_sleep"))
-)
+const isRunning = until(mySessions, (found) => found.some(({ isAsleep }) => isAsleep))
 
 beforeAll(openSsl)
 

@@ -177,9 +177,8 @@ describe.each(drivers)("a pool (%s)", (driver) => {
           const { sessions } = yield* Database
           const running = yield* Effect.forkChild(pool.use((connection) => sleep(connection, 600)))
           // The sessions of a test before this one may be there for a while.
-          const runs = ({ processId, query, state }: Session) =>
-            processId === first && state === "active" && query.includes("sleep")
-          while (!(yield* sessions).some(runs)) yield* Effect.yieldNow
+          const sleeps = ({ isAsleep, processId }: Session) => processId === first && isAsleep
+          while (!(yield* sessions).some(sleeps)) yield* Effect.yieldNow
           yield* Fiber.interrupt(running)
           assert.strictEqual(yield* pid(pool), first)
           assert.deepInclude(yield* pool.stats, { idle: 1, used: 0, pending: 0 })

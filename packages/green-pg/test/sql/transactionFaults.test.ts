@@ -39,7 +39,7 @@ describe.each(variants)("transactions that do not end well ($driver, multiplex: 
         const transaction = yield* Effect.forkChild(
           sql.withTransaction(Effect.andThen(insert("one"), sql`SELECT pg_sleep(600)`))
         )
-        while (!(yield* database.sessions).some(({ query, state }) => state === "active" && query.includes("sleep"))) {
+        while (!(yield* database.sessions).some(({ isAsleep }) => isAsleep)) {
           yield* Effect.yieldNow
         }
         yield* Fiber.interrupt(transaction)

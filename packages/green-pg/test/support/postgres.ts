@@ -130,12 +130,18 @@ export interface Session {
   readonly database: string
   readonly state: string | null
   readonly query: string
+  /**
+   * Whether it is in `pg_sleep`. One that is active may still read what is to be run: a cancel request that comes then is
+   * ignored, and the connection does not go back to its pool.
+   */
+  readonly isAsleep: boolean
 }
 
 /** The sessions of clients that the server has, but for the one that asks; those with one application_name, if given. */
 export const sessions = (applicationName?: string): Effect.Effect<ReadonlyArray<Session>, never, PostgresServer> =>
   administer<Session>(
-    `SELECT pid AS "processId", application_name AS "applicationName", datname AS database, state, query
+    `SELECT pid AS "processId", application_name AS "applicationName", datname AS database, state, query,
+            wait_event IS NOT DISTINCT FROM 'PgSleep' AS "isAsleep"
      FROM pg_stat_activity
      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name = coalesce($1, application_name)
      ORDER BY pid`,
