@@ -20,8 +20,8 @@ import type { WaitFd } from "./WaitFd.ts"
  * ready. The process stays up while somebody waits, and ends by itself after.
  *
  * Waiting for descriptors needs Linux, and Node, Bun or Deno; elsewhere `waitFd` and `FdIo` fail `Unsupported`, naming
- * the platform, and `wait` goes on working. macOS has its calls (kqueue), which were tested against a model and not yet run
- * there.
+ * the platform, and `wait` goes on working. macOS has its calls (kqueue), which were tested with an emulation and not yet
+ * run there.
  *
  * In a worker thread the main thread watches, and rings when something is ready: it has to be a program that has loaded
  * green-core, if only by `import "green-core"`, and it has to have turns of its loop. A worker may end at any time, in any

@@ -1,8 +1,8 @@
 /**
  * kqueue(2) of macOS in the form of epoll: the three calls of a set, so that what is built on them is the same everywhere.
  *
- * Not yet run on macOS; tested against a model of the calls. The meaning of EV_EOF is that of XNU's own poll(2)
- * (`poll_callback` in bsd/kern/sys_generic.c).
+ * Not yet run on macOS; tested against a model of the calls, and with an emulation of them by epoll. The meaning of EV_EOF
+ * is that of XNU's own poll(2) (`poll_callback` in bsd/kern/sys_generic.c).
  *
  * A descriptor has two knotes, one for each direction, from its ADD on: those that nobody asks for are disabled. So a MOD
  * of a number that was closed, and perhaps reused, finds none of them, and fails ENOENT as epoll's does.

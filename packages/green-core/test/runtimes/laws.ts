@@ -1,16 +1,11 @@
 /**
  * The laws of `Green.layer`, in whatever place this is run: a line of JSON for each, and one for all. Imports nothing that
  * only Node has.
- *
- * `--like-bun` makes Node look like a runtime whose loop watches no descriptors.
  */
 import * as Effect from "effect/Effect"
+import { FdIo, Green, WaitFd, waitFd } from "green-core"
+import { systemFixtures, turnsOfTheLoop } from "green-core/testing"
 import { allLaws } from "../support/allLaws.ts"
-
-if (process.argv.includes("--like-bun")) Object.defineProperty(process.versions, "bun", { value: "1.0.0" })
-
-const { FdIo, Green, WaitFd, waitFd } = await import("green-core")
-const { systemFixtures, turnsOfTheLoop } = await import("green-core/testing")
 
 export interface Told {
   readonly law: string
@@ -30,12 +25,15 @@ const settle = Effect.gen(function* () {
   yield* waitFd(reader)
 }).pipe(Effect.scoped, Effect.provide(Green.layer), Effect.orDie, Effect.andThen(turnsOfTheLoop))
 
+// A pipe without its reader tells a hang-up on macOS, as it does by its poll(2).
+const error = process.platform === "darwin" ? [] : (["error"] as const)
+
 const laws = allLaws({
   name: "event loop",
   run: (program) => Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Green.layer))),
   settle,
   fixtures: systemFixtures,
-  capabilities: ["promise", "hangup", "error", "closed", "reuse", "file", "idle"]
+  capabilities: ["promise", "hangup", ...error, "closed", "reuse", "file", "idle"]
 })
 
 for (const [operation, each] of laws) {

@@ -70,23 +70,28 @@ describe("worker threads that wait for descriptors", () => {
   })
 })
 
-describe("worker threads, where a thread watches for the main thread, as on Bun and Deno", () => {
-  const preload = new URL("../fixtures/likeBun.ts", import.meta.url)
+for (const [place, fixture] of [
+  ["where a thread watches for the main thread, as on Bun and Deno", "likeBun.ts"],
+  ["on macOS, as far as its kqueue is emulated", "likeDarwin.ts"]
+] as const) {
+  describe(`worker threads, ${place}`, () => {
+    const preload = new URL(`../fixtures/${fixture}`, import.meta.url)
 
-  const told = async (program: string, ...args: ReadonlyArray<string>) => {
-    const { stdout, ...ended } = await run(new URL("programs.ts", import.meta.url), {
-      args: [program, ...args],
-      preload
+    const told = async (program: string, ...args: ReadonlyArray<string>) => {
+      const { stdout, ...ended } = await run(new URL("programs.ts", import.meta.url), {
+        args: [program, ...args],
+        preload
+      })
+      assert.deepStrictEqual(ended, { code: 0, signal: null, stderr: "" }, stdout)
+      return stdout
+    }
+
+    it("terminated again and again: nothing is left behind, and the process ends by itself", async () => {
+      assert.strictEqual(await told("terminations", "8"), '["flows, 1","waits, 1"]\n"back"\n')
     })
-    assert.deepStrictEqual(ended, { code: 0, signal: null, stderr: "" }, stdout)
-    return stdout
-  }
 
-  it("terminated again and again: nothing is left behind, and the process ends by itself", async () => {
-    assert.strictEqual(await told("terminations", "8"), '["flows, 1","waits, 1"]\n"back"\n')
+    it("many at once wait and wake, and end by themselves, and so does the process", async () => {
+      assert.strictEqual(await told("sixteen"), '{"waits":16}\n{"true":16}\n{"0":16}\n')
+    })
   })
-
-  it("many at once wait and wake, and end by themselves, and so does the process", async () => {
-    assert.strictEqual(await told("sixteen"), '{"waits":16}\n{"true":16}\n{"0":16}\n')
-  })
-})
+}
