@@ -152,6 +152,10 @@ export class Pipeline {
 
   /** Writes what is in the output; `onWritten` is called when all of it is, or the connection is lost. */
   write(onWritten: () => void): void {
+    if (this.#failure !== undefined) {
+      onWritten()
+      return
+    }
     this.#onWritten.push(onWritten)
     this.#write()
   }
