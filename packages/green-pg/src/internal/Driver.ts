@@ -139,7 +139,10 @@ export interface Driver {
   readonly receive: () => PgError | undefined
   /** Hands out the answers that have arrived completely. Throws a `PgError` (`ProtocolViolation`) when lost by that. */
   readonly deliver: () => void
-  /** Puts data of a COPY that has begun into the output; false when it is full: flush, then try the same again. */
+  /**
+   * Puts data of a COPY that has begun into the output; false when it is full: flush, then try the same again. Throws a
+   * `PgError` when the connection is lost; answers that came before are kept.
+   */
   readonly copyData: (bytes: Uint8Array) => boolean
   /** Ends the COPY; with a `failure` the server drops it and says so in its error. False as with `copyData`. */
   readonly copyEnd: (failure: string | undefined) => boolean

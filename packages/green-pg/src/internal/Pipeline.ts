@@ -187,6 +187,15 @@ export class Pipeline {
     }
   }
 
+  /** The driver has lost the connection: hands out what came before, and ends the rest with this error. */
+  lost(error: PgError): void {
+    if (this.#failure !== undefined) return
+    this.#stopConversation()
+    this.#closing()
+    this.deliver()
+    this.lose(error)
+  }
+
   /** Ends everything with this error, and the connection. */
   lose(error: PgError): void {
     if (this.#failure !== undefined) return

@@ -90,7 +90,7 @@ const write = (session: Session, asked: CopyIn, bytes: Uint8Array): Effect.Effec
     Effect.suspend(() => {
       if (asked.ended) return failureOf(asked)
       const taken = attempt(session, () => session.driver.copyData(piece))
-      if (taken instanceof PgError) return Effect.fail(taken)
+      if (taken instanceof PgError) return Effect.fail(asked.error ?? taken)
       return Effect.flatMap(written(session), () => (taken ? from(next) : give(piece, next)))
     })
   return from(0)
@@ -116,7 +116,7 @@ const end = (session: Session, asked: CopyIn, failure: string | undefined): Effe
     if (asked.ended) return failureOf(asked)
     if (failure !== undefined) asked.dropped = true
     const taken = attempt(session, () => session.driver.copyEnd(failure))
-    if (taken instanceof PgError) return Effect.fail(taken)
+    if (taken instanceof PgError) return Effect.fail(asked.error ?? taken)
     if (taken) {
       asked.dataEnded = true
       session.pipeline.deliver()
@@ -143,7 +143,7 @@ const attempt = (session: Session, act: () => boolean): boolean | PgError => {
     return act()
   } catch (thrown) {
     if (!(thrown instanceof PgError)) throw thrown
-    session.pipeline.lose(thrown)
+    session.pipeline.lost(thrown)
     return thrown
   }
 }

@@ -152,17 +152,20 @@ eachDriver(({ connect, test }) => {
       assert.isFalse(connection.isUsable())
     }))
 
-  test("a connection that is lost in the middle fails the COPY", () =>
+  test("a connection that is lost in the middle fails the COPY, with what the server said last", () =>
     Effect.gen(function* () {
-      const connection = yield* connect()
-      yield* table(connection)
-      const data = Stream.concat(
-        Stream.make(bytes("1\ta\n")),
-        Stream.fromEffect(Effect.as(terminate(connection.processId), bytes("2\tb\n")))
-      )
-      const error = yield* Effect.flip(Stream.run(data, connection.copyIn("COPY t FROM STDIN")))
-      assert.strictEqual(error.reason._tag, "ConnectionLost")
-      assert.strictEqual(error.code, "57P01")
-      assert.isFalse(connection.isUsable())
+      // Whether that is found when it is read or when something is written is a matter of a millisecond.
+      for (let round = 0; round < 20; round++) {
+        const connection = yield* connect()
+        yield* table(connection)
+        const data = Stream.concat(
+          Stream.make(bytes("1\ta\n")),
+          Stream.fromEffect(Effect.as(terminate(connection.processId), bytes("2\tb\n")))
+        )
+        const error = yield* Effect.flip(Stream.run(data, connection.copyIn("COPY t FROM STDIN")))
+        assert.strictEqual(error.reason._tag, "ConnectionLost")
+        assert.strictEqual(error.code, "57P01")
+        assert.isFalse(connection.isUsable())
+      }
     }))
 })

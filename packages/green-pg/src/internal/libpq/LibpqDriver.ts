@@ -100,12 +100,7 @@ export class LibpqDriver implements Driver {
       libpq.PQisBusy(connection)
       return this.#fatal === undefined && libpq.PQconsumeInput(connection) === 1 ? undefined : this.#lost()
     }
-    // Before the end of its data libpq looks at nothing that the server says of a COPY.
-    if (flight?.stage === "copy in") {
-      flight.stage = "script"
-      libpq.PQputCopyEnd(connection, null)
-    }
-    return this.#lost()
+    return this.#lostInCopy()
   }
 
   deliver(): void {
@@ -134,13 +129,13 @@ export class LibpqDriver implements Driver {
 
   copyData(bytes: Uint8Array): boolean {
     const answer = this.#libpq.PQputCopyData(this.#connection, bytes, bytes.byteLength)
-    if (answer < 0) throw this.#lost()
+    if (answer < 0) throw this.#lostInCopy()
     return answer === 1
   }
 
   copyEnd(failure: string | undefined): boolean {
     const answer = this.#libpq.PQputCopyEnd(this.#connection, failure ?? null)
-    if (answer < 0) throw this.#lost()
+    if (answer < 0) throw this.#lostInCopy()
     const flight = this.#flights.first
     if (answer === 1 && flight !== undefined) flight.stage = "script"
     return answer === 1
@@ -330,6 +325,16 @@ export class LibpqDriver implements Driver {
     if (message !== undefined && !isFatal(message)) return refused(message)
     this.#fatal = message ?? this.#fatal
     throw this.#lost()
+  }
+
+  /** Before the end of its data libpq looks at nothing that the server says of a COPY: such as why it has gone. */
+  #lostInCopy(): PgError {
+    const flight = this.#flights.first
+    if (flight?.stage === "copy in") {
+      flight.stage = "script"
+      this.#libpq.PQputCopyEnd(this.#connection, null)
+    }
+    return this.#lost()
   }
 
   #lost(): PgError {
