@@ -12,9 +12,11 @@ import { inspect, problemOf, transferOf } from "../cloneable.ts"
 import { toThrown } from "../thrown.ts"
 import { Outcome, type Refusal, type Reply, ToWorker } from "../wire.ts"
 import type { Handler } from "./Handlers.ts"
+import { type Entry, List } from "./List.ts"
 
 /** A request that is being answered. */
 interface Call {
+  readonly request: number
   fiber?: Fiber.Fiber<unknown, unknown>
   /** Of a stream whose chunk has been taken: goes on to the next one. */
   next?: () => void
@@ -29,7 +31,8 @@ export class Calls {
   readonly #waits: (isWaiting: boolean) => void
   /** The last one of each handler, which is most often the next one too: to make one is a tenth of a round trip. */
   readonly #contexts = new Map<Handler, { readonly span: number; readonly context: Context.Context<never> }>()
-  readonly #calls = new Map<number, Call>()
+  /** There is one as a rule: of those that were taken back, some may not have ended. */
+  readonly #calls = new List<Call>()
   #isOver = false
   #ended: (() => void) | undefined
 
@@ -63,8 +66,8 @@ export class Calls {
   }
 
   #perform(request: number, handler: Handler, payload: unknown, span: number): void {
-    const call: Call = { isCancelled: false }
-    this.#calls.set(request, call)
+    const call: Call = { request, isCancelled: false }
+    const entry = this.#calls.add(call)
     if (this.#calls.size === 1) this.#waits(true)
     const scope = Scope.makeUnsafe()
     const context = Context.add(this.#contextOf(handler, span), Scope.Scope, scope)
@@ -77,8 +80,8 @@ export class Calls {
     call.fiber = Effect.runForkWith(context)(performed)
     call.fiber.addObserver((exit) => {
       const closing = Scope.closeUnsafe(scope, exit)
-      if (closing === undefined) this.#end(request, call, handler, exit)
-      else Effect.runForkWith(context)(closing).addObserver(() => this.#end(request, call, handler, exit))
+      if (closing === undefined) this.#end(entry, handler, exit)
+      else Effect.runForkWith(context)(closing).addObserver(() => this.#end(entry, handler, exit))
     })
   }
 
@@ -92,12 +95,12 @@ export class Calls {
 
   /** The next chunk of a stream is asked for. */
   pull(request: number): void {
-    this.#calls.get(request)?.next?.()
+    this.#find(request)?.next?.()
   }
 
   /** Nobody waits for the answer any more. */
   cancel(request: number): void {
-    const call = this.#calls.get(request)
+    const call = this.#find(request)
     if (call === undefined) return
     call.isCancelled = true
     call.fiber?.interruptUnsafe()
@@ -111,13 +114,18 @@ export class Calls {
       return
     }
     this.#ended = ended
-    for (const request of [...this.#calls.keys()]) this.cancel(request)
+    for (const { request } of this.#calls.values) this.cancel(request)
   }
 
-  #end(request: number, call: Call, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
-    this.#calls.delete(request)
+  #find(request: number): Call | undefined {
+    return this.#calls.find((call) => call.request === request)
+  }
+
+  #end(entry: Entry<Call>, handler: Handler, exit: Exit.Exit<unknown, unknown>): void {
+    const { isCancelled, request } = entry.value
+    this.#calls.remove(entry)
     if (this.#calls.size === 0) this.#waits(false)
-    if (!call.isCancelled) this.#answer(request, handler, exit)
+    if (!isCancelled) this.#answer(request, handler, exit)
     if (this.#calls.size > 0) return
     const ended = this.#ended
     this.#ended = undefined

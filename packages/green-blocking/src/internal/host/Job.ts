@@ -15,6 +15,7 @@ import { handlerContext } from "../dynamic.ts"
 import { exitOf, failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { Lineage } from "./Lineage.ts"
+import type { Entry } from "./List.ts"
 import type { Slot } from "./Slots.ts"
 import { Telemetry } from "./Telemetry.ts"
 import type { Tenant, Thread } from "./Thread.ts"
@@ -38,6 +39,8 @@ export interface Home {
 export class Job implements Tenant, Lineage {
   readonly pool: Home
   thread: Thread
+  /** Where it is among the jobs of the pool, while it runs. */
+  place: Entry<Job> | undefined
   readonly slot: Slot
   readonly depth: number
   readonly outer: Lineage | undefined

@@ -12,6 +12,7 @@ import { failed } from "./exits.ts"
 import type { Handler } from "./Handlers.ts"
 import { type Home, Job } from "./Job.ts"
 import { jobContextOf } from "./jobContext.ts"
+import { List } from "./List.ts"
 import { Lineage, lendersIn, lineageOf } from "./Lineage.ts"
 import { type Slot, Slots } from "./Slots.ts"
 import { type Owner, Thread, type ThreadOptions } from "./Thread.ts"
@@ -47,9 +48,9 @@ export class Pool implements Home, Owner {
   readonly #stuck = new Set<Thread>()
   /** Those that end. */
   readonly #ending = new Set<Promise<unknown>>()
-  readonly #jobs = new Set<Job>()
+  readonly #jobs = new List<Job>()
   /** How those that wait for a slot are told that there will be none. */
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new List<() => void>()
   #started = 0
   #isClosed = false
 
@@ -101,14 +102,14 @@ export class Pool implements Home, Owner {
       withdraw()
       resume(failed(request, { _tag: "Closed" }))
     }
-    this.#waiting.add(close)
+    const waiting = this.#waiting.add(close)
     const withdraw = this.#slots.acquire(lendersIn(this, lineage), (slot) => {
-      this.#waiting.delete(close)
+      this.#waiting.remove(waiting)
       job = this.#start(slot, request, caller, resume)
     })
     return Effect.suspend(() => {
       if (job !== undefined) return interrupt(job, Exit.interrupt())
-      this.#waiting.delete(close)
+      this.#waiting.remove(waiting)
       withdraw()
       return Effect.void
     })
@@ -136,7 +137,7 @@ export class Pool implements Home, Owner {
       this.#return(thread)
       return refuse({ _tag: "NotCloneable", part: "arguments", ...problemOf(error) })
     }
-    this.#jobs.add(job)
+    job.place = this.#jobs.add(job)
     return job
   }
 
@@ -148,7 +149,7 @@ export class Pool implements Home, Owner {
   }
 
   leave(job: Job): void {
-    this.#jobs.delete(job)
+    if (job.place !== undefined) this.#jobs.remove(job.place)
     // Before the slot, which may go to somebody who takes the thread at once.
     this.#return(job.thread)
     this.#slots.release(job.slot)
@@ -180,9 +181,9 @@ export class Pool implements Home, Owner {
   get close(): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       this.#isClosed = true
-      for (const close of [...this.#waiting]) close()
+      for (const close of this.#waiting.values) close()
       const own = lineageOf(Context.get(fiber.context, Lineage))
-      const jobs = [...this.#jobs].map((job) => {
+      const jobs = this.#jobs.values.map((job) => {
         const closed = failed(job, { _tag: "Closed" })
         return own.has(job) ? dismiss(job, closed) : Effect.exit(interrupt(job, closed))
       })

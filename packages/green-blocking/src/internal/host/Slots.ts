@@ -7,13 +7,14 @@
  *
  * It knows no threads.
  */
+import { type Entry, List } from "./List.ts"
 
 /** The right to run. */
 export class Slot {
   /** Whose right it was, if it is lent. */
   readonly lender: Slot | undefined
   /** Who asks for this one, because it is called by the job that has it, or by one below that. */
-  readonly borrowers = new Set<Ticket>()
+  readonly borrowers = new List<Ticket>()
   /** Whether the job that has it waits for an operation: so it may be lent. */
   isWaiting = false
   isLent = false
@@ -26,13 +27,14 @@ export class Slot {
 
 /** The place of somebody who waits. */
 interface Ticket {
-  readonly lenders: ReadonlyArray<Slot>
+  /** Where it waits: in the queue, and at the slots of the jobs that are above it. */
+  readonly places: Array<Entry<Ticket>>
   readonly granted: (slot: Slot) => void
 }
 
 export class Slots {
   #free: number
-  readonly #queue = new Set<Ticket>()
+  readonly #queue = new List<Ticket>()
   /** Those that are given back in the course of giving another one: after it, for there may be many. */
   readonly #released: Array<Slot> = []
   #isReleasing = false
@@ -61,10 +63,9 @@ export class Slots {
       granted(new Slot(idle))
       return nothing
     }
-    const ticket: Ticket = { lenders, granted }
-    this.#queue.add(ticket)
-    for (const each of lenders) each.borrowers.add(ticket)
-    return () => this.#forget(ticket)
+    const ticket: Ticket = { places: [], granted }
+    for (const list of [this.#queue, ...lenders.map((each) => each.borrowers)]) ticket.places.push(list.add(ticket))
+    return () => forget(ticket)
   }
 
   /** The job that has the slot begins to wait for an operation, or goes on. While it waits, its slot is lent. */
@@ -99,27 +100,27 @@ export class Slots {
   }
 
   #lend(lender: Slot): void {
-    const [next] = lender.borrowers
+    const next = lender.borrowers.first?.value
     if (next === undefined) return
-    this.#forget(next)
+    forget(next)
     lender.isLent = true
     next.granted(new Slot(lender))
   }
 
   #give(): void {
-    const [next] = this.#queue
+    const next = this.#queue.first?.value
     if (next === undefined) {
       this.#free++
       return
     }
-    this.#forget(next)
+    forget(next)
     next.granted(new Slot(undefined))
   }
+}
 
-  #forget(ticket: Ticket): void {
-    this.#queue.delete(ticket)
-    for (const each of ticket.lenders) each.borrowers.delete(ticket)
-  }
+const forget = ({ places }: Ticket): void => {
+  for (const place of places) place.list?.remove(place)
+  places.length = 0
 }
 
 const nothing = (): void => {}
