@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Handlers } from "./GreenWorkers.ts"
-import { ask } from "./internal/answers.ts"
+import { Answered } from "./internal/answers.ts"
 import { handlerContext } from "./internal/dynamic.ts"
 import { type Operation, type Rpc, type RpcGroup, handlerOf, operationsOf } from "./internal/effectRpc.ts"
 import { PerformError } from "./worker/PerformError.ts"
@@ -108,7 +108,7 @@ const asked = (operation: Operation, caller: Context.Context<never>, payload: un
   const found = handlerOf(caller, operation)
   if (found === undefined) throw new PerformError({ operation: operation.name, reason: { _tag: "NotHandled" } })
   return {
-    answered: ask(operation, found, caller, made(operation, payload), ++requests),
+    answered: new Answered(operation, found, caller, made(operation, payload), ++requests),
     context: handlerContext(caller, found.context)
   }
 }

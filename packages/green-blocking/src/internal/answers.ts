@@ -9,58 +9,65 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { noHeaders } from "./effectHttp.ts"
-import { type Operation, Rpc, requestId, withMiddleware } from "./effectRpc.ts"
+import { type Operation, type RequestOptions, Rpc, requestId, withMiddleware } from "./effectRpc.ts"
 
 /** What a handler may answer: at once or later, with elements or a queue of them. */
 type Answer = Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
-export interface Answered {
-  readonly value: Effect.Effect<unknown, unknown, Scope.Scope>
-  /** Of a stream: runs it, and hands on its chunks. */
-  readonly run: (
-    hand: (values: ReadonlyArray<unknown>) => Effect.Effect<void>
-  ) => Effect.Effect<unknown, unknown, Scope.Scope>
-  /** The same, to be pulled. */
-  readonly stream: Stream.Stream<unknown, unknown>
-}
-
 const client = new Rpc.ServerClient(0)
 
-/** Asks the handler. Throws what the handler throws. */
-export const ask = (
-  { rpc }: Operation,
-  { handler }: Rpc.Handler<string>,
-  /** Where the middleware is. */
-  services: Context.Context<never>,
-  payload: unknown,
-  request: number
-): Answered => {
-  const options = { client, requestId: requestId(request), headers: noHeaders, rpc, payload }
-  const given = handler(payload, options)
-  const answer = Rpc.unwrap(given)
-  const wrapped = (performed: Effect.Effect<unknown, unknown, Scope.Scope>) => {
-    const inside = rpc.middlewares.size === 0 ? performed : withMiddleware(performed, services, options)
+/** What the handler of one request has answered. A class: getters of a literal would cost more than all else of it. */
+export class Answered {
+  readonly #rpc: Rpc.AnyWithProps
+  readonly #services: Context.Context<never>
+  readonly #options: RequestOptions
+  readonly #answer: Answer
+  readonly #isUninterruptible: boolean
+
+  /** Asks the handler; `services` has the middleware. Throws what the handler throws. */
+  constructor(
+    { rpc }: Operation,
+    { handler }: Rpc.Handler<string>,
+    services: Context.Context<never>,
+    payload: unknown,
+    request: number
+  ) {
+    this.#rpc = rpc
+    this.#services = services
+    this.#options = { client, requestId: requestId(request), headers: noHeaders, rpc, payload }
+    const given = handler(payload, this.#options)
+    this.#answer = Rpc.unwrap(given)
     // That it is to be forked says nothing here: each request has a fiber.
-    return Rpc.isWrapper(given) && given.uninterruptible ? Effect.uninterruptible(inside) : inside
+    this.#isUninterruptible = Rpc.isWrapper(given) && given.uninterruptible
   }
-  const run: Answered["run"] = (hand) => wrapped(Stream.runForEachArray(streamOf(answer), hand))
-  return {
-    get value() {
-      return wrapped(valueOf(answer))
-    },
-    run,
-    get stream() {
-      // Middleware wraps an Effect: its stream is run, no further ahead than what is pulled.
-      if (rpc.middlewares.size === 0) return Stream.scoped(streamOf(answer))
-      return Stream.callback<unknown, unknown>(
-        (queue) =>
-          Effect.matchCauseEffect(
-            run((values) => Effect.asVoid(Queue.offerAll(queue, values))),
-            { onSuccess: () => Queue.end(queue), onFailure: (cause) => Queue.failCause(queue, cause) }
-          ),
-        { bufferSize: 1 }
-      )
-    }
+
+  get value(): Effect.Effect<unknown, unknown, Scope.Scope> {
+    return this.#wrapped(valueOf(this.#answer))
+  }
+
+  /** Of a stream: runs it, and hands on its chunks. */
+  run(hand: (values: ReadonlyArray<unknown>) => Effect.Effect<void>): Effect.Effect<unknown, unknown, Scope.Scope> {
+    return this.#wrapped(Stream.runForEachArray(streamOf(this.#answer), hand))
+  }
+
+  /** The same, to be pulled. */
+  get stream(): Stream.Stream<unknown, unknown> {
+    // Middleware wraps an Effect: its stream is run, no further ahead than what is pulled.
+    if (this.#rpc.middlewares.size === 0) return Stream.scoped(streamOf(this.#answer))
+    return Stream.callback<unknown, unknown>(
+      (queue) =>
+        Effect.matchCauseEffect(
+          this.run((values) => Effect.asVoid(Queue.offerAll(queue, values))),
+          { onSuccess: () => Queue.end(queue), onFailure: (cause) => Queue.failCause(queue, cause) }
+        ),
+      { bufferSize: 1 }
+    )
+  }
+
+  #wrapped(performed: Effect.Effect<unknown, unknown, Scope.Scope>): Effect.Effect<unknown, unknown, Scope.Scope> {
+    const hasMiddleware = this.#rpc.middlewares.size > 0
+    const inside = hasMiddleware ? withMiddleware(performed, this.#services, this.#options) : performed
+    return this.#isUninterruptible ? Effect.uninterruptible(inside) : inside
   }
 }
 

@@ -5,7 +5,7 @@
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { ask } from "../answers.ts"
+import { Answered } from "../answers.ts"
 import { chunkSender, receiver, sender } from "../codec.ts"
 import { type Operation, type Rpc, type RpcGroup, handlerOf, operationsOf } from "../effectRpc.ts"
 
@@ -50,7 +50,7 @@ const make = (operation: Operation, found: Rpc.Handler<string>, services: Contex
     encodeChunk: chunkSender(success),
     encodeFailure: sender(failure),
     perform: (payload, request, hand) => {
-      const answered = ask(operation, found, services, payload, request)
+      const answered = new Answered(operation, found, services, payload, request)
       return isStream ? answered.run(hand) : answered.value
     }
   }
