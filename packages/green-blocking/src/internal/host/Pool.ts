@@ -43,6 +43,7 @@ export class Pool implements Home, Owner {
   readonly #threads = new Set<Thread>()
   /** The last one that was used is the first to be used again: it is the warmest. */
   readonly #idle: Array<Thread> = []
+  /** Of each thread that has had a job: set anew at the end of each. */
   readonly #timers = new Map<Thread, NodeJS.Timeout>()
   /** Those that did not end when they were to. */
   readonly #stuck = new Set<Thread>()
@@ -197,10 +198,7 @@ export class Pool implements Home, Owner {
 
   #lease(): Thread {
     const thread = this.#idle.pop()
-    if (thread === undefined) return this.freshThread()
-    clearTimeout(this.#timers.get(thread))
-    this.#timers.delete(thread)
-    return thread
+    return thread ?? this.freshThread()
   }
 
   /** It has ended its job. */
@@ -213,8 +211,13 @@ export class Pool implements Home, Owner {
     }
     this.#idle.push(thread)
     if (idleTimeout === Infinity) return
+    const known = this.#timers.get(thread)
+    if (known !== undefined) {
+      known.refresh()
+      return
+    }
     const timer = setTimeout(() => {
-      if (this.#threads.size > this.#options.minSize) void thread.end()
+      if (this.#idle.includes(thread) && this.#threads.size > this.#options.minSize) void thread.end()
     }, idleTimeout)
     timer.unref()
     this.#timers.set(thread, timer)

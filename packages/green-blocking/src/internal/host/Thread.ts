@@ -84,6 +84,8 @@ export class Thread {
       })
     })
     this.#keepAlive(false)
+    // The thread keeps the process while it has a job, and needs no help in it.
+    this.#port.unref()
   }
 
   /** Gives it a job, which is then the only one. Throws what `postMessage` throws. */
@@ -176,13 +178,8 @@ export class Thread {
   }
 
   #keepAlive(isKept: boolean): void {
-    if (isKept) {
-      this.#worker.ref()
-      this.#port.ref()
-    } else {
-      this.#worker.unref()
-      this.#port.unref()
-    }
+    if (isKept) this.#worker.ref()
+    else this.#worker.unref()
   }
 }
 
