@@ -23,7 +23,10 @@ export const ToWorker = { job: 0, reply: 1 } as const
 export type StartJob = readonly [
   kind: typeof ToWorker.job,
   job: number,
-  url: string,
+  /** A number that this thread knows the module by. */
+  module: number,
+  /** Its URL, the first time. */
+  url: string | undefined,
   name: string,
   args: ReadonlyArray<unknown>,
   context: JobContext | undefined

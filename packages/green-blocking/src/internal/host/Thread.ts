@@ -47,6 +47,8 @@ export class Thread {
   readonly #words = new Int32Array(new SharedArrayBuffer(wordCount * Int32Array.BYTES_PER_ELEMENT))
   readonly #exited: Promise<true>
   #ending: Promise<void> | undefined
+  /** Those that it has been told of, by their URLs: the text of one is longer than most jobs. */
+  readonly #modules = new Map<string, number>()
   #tenant: Tenant | undefined
   #failure: { readonly error: unknown } | undefined
   /** How many jobs it has been given. */
@@ -98,7 +100,11 @@ export class Thread {
     transfer: Array<Transferable>
   ): void {
     const job = this.jobs + 1
-    this.#port.postMessage([ToWorker.job, job, url, name, args, context] satisfies ToWorker, transfer)
+    const known = this.#modules.get(url)
+    const module = known ?? this.#modules.size
+    const first = known === undefined ? url : undefined
+    this.#port.postMessage([ToWorker.job, job, module, first, name, args, context] satisfies ToWorker, transfer)
+    this.#modules.set(url, module)
     this.jobs = job
     this.#tenant = tenant
     this.#keepAlive(true)

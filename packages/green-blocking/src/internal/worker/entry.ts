@@ -11,7 +11,9 @@ import { ThreadPort } from "./ThreadPort.ts"
 
 const { port, words }: Start = workerData
 const threadPort = new ThreadPort(port, words)
-const modules = new Map<string, Module>()
+/** By the numbers that the host has given them. */
+const urls: Array<string> = []
+const modules: Array<Module | undefined> = []
 
 /** The job that has been taken and has not begun: its module is being loaded. */
 let loading: StartJob | undefined
@@ -19,13 +21,14 @@ let loading: StartJob | undefined
 port.on("message", (message: ToWorker) => {
   // A reply that comes between jobs is one that nobody waits for.
   if (message[0] === ToWorker.reply) return
-  const [, job, url, name, args, context] = message
+  const [, job, number, url, name, args, context] = message
+  if (url !== undefined) urls[number] = url
   threadPort.begin(job, context)
   if (threadPort.interrupted) {
     end([ToHost.done, job, Ending.interrupted])
     return
   }
-  const module = modules.get(url)
+  const module = modules[number]
   if (module === undefined) void load(message)
   else start(job, module, name, args)
 })
@@ -36,7 +39,7 @@ process.on("exit", () => {
   const next = loading ?? nextJob()
   if (next === undefined || next[1] === 1) return
   try {
-    port.postMessage([ToHost.returned, next[4]] satisfies ToHost)
+    port.postMessage([ToHost.returned, next[5]] satisfies ToHost)
   } catch {
     // It has been given what can only be moved, and fails with its thread.
   }
@@ -58,18 +61,18 @@ const nextJob = (): StartJob | undefined => {
 }
 
 const load = async (message: StartJob): Promise<void> => {
-  const [, job, url, name, args] = message
+  const [, job, number, , name, args] = message
   let module: Module
   loading = message
   try {
-    module = await import(url)
+    module = await import(urls[number] ?? "")
   } catch (error) {
     end([ToHost.done, job, Ending.notLoaded, toThrown(error)])
     return
   } finally {
     loading = undefined
   }
-  modules.set(url, module)
+  modules[number] = module
   start(job, module, name, args)
 }
 
