@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
+import type { Transferable } from "node:worker_threads"
 import type { JobRequest } from "../../GreenWorkers.ts"
 import type { JobError, JobErrorReason } from "../../JobError.ts"
 import type { AnySharedReference } from "../../SharedReference.ts"
@@ -19,7 +20,6 @@ import type { Entry } from "./List.ts"
 import type { Slot } from "./Slots.ts"
 import { Telemetry } from "./Telemetry.ts"
 import type { Tenant, Thread } from "./Thread.ts"
-import type { Transferable } from "node:worker_threads"
 
 /** The pool in which it runs. */
 export interface Home {

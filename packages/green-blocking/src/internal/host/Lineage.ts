@@ -18,13 +18,15 @@ export const Lineage = Context.Reference<Lineage | undefined>("green-blocking/Li
   defaultValue: () => undefined
 })
 
-/** The slots of the jobs of this pool, the innermost first. */
-export const lendersIn = (pool: object, lineage: Lineage | undefined): ReadonlyArray<Slot> =>
-  [...lineageOf(lineage)].filter((each) => each.pool === pool).map((each) => each.slot)
-
-/** It and all that are above it. */
-export const lineageOf = (lineage: Lineage | undefined): ReadonlySet<Lineage> => {
-  const all = new Set<Lineage>()
-  for (let each = lineage; each !== undefined; each = each.outer) all.add(each)
+/** It and all that are above it, the innermost first. */
+export const lineageOf = (lineage: Lineage | undefined): ReadonlyArray<Lineage> => {
+  const all: Array<Lineage> = []
+  for (let each = lineage; each !== undefined; each = each.outer) all.push(each)
   return all
 }
+
+/** The slots of the jobs of this pool, the innermost first. */
+export const lendersIn = (pool: object, lineage: Lineage | undefined): ReadonlyArray<Slot> =>
+  lineageOf(lineage)
+    .filter((each) => each.pool === pool)
+    .map((each) => each.slot)

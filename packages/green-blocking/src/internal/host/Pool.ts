@@ -186,7 +186,7 @@ export class Pool implements Home, Owner {
       const own = lineageOf(Context.get(fiber.context, Lineage))
       const jobs = this.#jobs.values.map((job) => {
         const closed = failed(job, { _tag: "Closed" })
-        return own.has(job) ? dismiss(job, closed) : Effect.exit(interrupt(job, closed))
+        return own.includes(job) ? dismiss(job, closed) : Effect.exit(interrupt(job, closed))
       })
       const threads = Effect.promise(() => {
         for (const thread of this.#threads) void thread.end()
