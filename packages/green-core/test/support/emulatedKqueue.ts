@@ -1,22 +1,22 @@
 /**
  * kqueue(2) and kevent(2) of macOS, on Linux, for real descriptors: by epoll. As far as green-core asks for them, which
- * `kqueue.ts` beside this says in a model. Its numbers and layouts are written out, not those of what is tested.
+ * `kqueue.ts` beside this says in a model.
  */
 import type * as Koffi from "koffi"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
-
-/** The other one is EVFILT_WRITE. */
-const EVFILT_READ = -1
-const EV_ADD = 1
-const EV_DELETE = 2
-const EV_ENABLE = 4
-const EV_DISABLE = 8
-const EV_CLEAR = 0x20
-const EV_DISPATCH = 0x80
-const EV_ERROR = 0x4000
-const EV_EOF = 0x8000
-const kevent = { size: 32, filter: 8, flags: 10, filterFlags: 12, data: 16, user: 24 }
+import {
+  EV_ADD,
+  EV_CLEAR,
+  EV_DELETE,
+  EV_DISABLE,
+  EV_DISPATCH,
+  EV_ENABLE,
+  EV_EOF,
+  EV_ERROR,
+  EVFILT_READ,
+  kevent
+} from "./macOs.ts"
 
 const IN = 1
 const OUT = 4

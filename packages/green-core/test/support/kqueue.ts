@@ -1,22 +1,25 @@
-/** A model of kqueue(2) of macOS, and a set on it. Its numbers and layouts are written out, not those of what is tested. */
+/** A model of kqueue(2) of macOS, and a set on it. */
 import { assert } from "@effect/vitest"
 import * as Exit from "effect/Exit"
 import type { Interest, Readiness } from "green-core/Fd"
 import { EpollSet } from "../../src/internal/EpollSet.ts"
 import { epollByKqueue } from "../../src/internal/kqueue.ts"
 import { isMissing, libc, openSet } from "../../src/internal/libc.ts"
+import {
+  EV_ADD,
+  EV_CLEAR,
+  EV_DELETE,
+  EV_DISABLE,
+  EV_DISPATCH,
+  EV_ENABLE,
+  EV_ERROR,
+  EV_RECEIPT,
+  EVFILT_READ as READ,
+  kevent
+} from "./macOs.ts"
 
-export const READ = -1
-export const WRITE = -2
-const EV_ADD = 1
-const EV_DELETE = 2
-const EV_ENABLE = 4
-const EV_DISABLE = 8
-const EV_CLEAR = 0x20
-const EV_RECEIPT = 0x40
-const EV_DISPATCH = 0x80
-const EV_ERROR = 0x4000
-export const EV_EOF = 0x8000
+export { EV_EOF, EVFILT_READ as READ, EVFILT_WRITE as WRITE } from "./macOs.ts"
+
 const ENOENT = 2
 export const EINTR = 4
 export const EBADF = 9
@@ -38,9 +41,6 @@ interface File {
   readonly refuses?: { readonly filter: number; readonly errno: number }
   ready: Partial<Record<number, { readonly flags?: number; readonly filterFlags?: number }>>
 }
-
-/** `struct kevent`, by its layout of 64-bit macOS, read and written by byte: the code under test does it by word. */
-const layout = { size: 32, filter: 8, flags: 10, filterFlags: 12, data: 16, user: 24 }
 
 const view = (words: Uint32Array) => new DataView(words.buffer, words.byteOffset, words.byteLength)
 
@@ -80,15 +80,15 @@ export const model = () => {
       if (changes !== null) {
         const memory = view(changes)
         for (let index = 0; index < changeCount; index++) {
-          const at = index * layout.size
+          const at = index * kevent.size
           const fd = Number(memory.getBigUint64(at, true))
-          const filter = memory.getInt16(at + layout.filter, true)
-          const flags = memory.getUint16(at + layout.flags, true)
+          const filter = memory.getInt16(at + kevent.filter, true)
+          const flags = memory.getUint16(at + kevent.flags, true)
           assert.strictEqual(flags & EV_RECEIPT, EV_RECEIPT)
           calls.push(`${fd} ${filter === READ ? "read" : "write"} ${named(flags)}`)
-          const result = change(fd, filter, flags, memory.getBigUint64(at + layout.user, true))
-          memory.setUint16(at + layout.flags, EV_ERROR, true)
-          memory.setBigInt64(at + layout.data, BigInt(result), true)
+          const result = change(fd, filter, flags, memory.getBigUint64(at + kevent.user, true))
+          memory.setUint16(at + kevent.flags, EV_ERROR, true)
+          memory.setBigInt64(at + kevent.data, BigInt(result), true)
         }
         return changeCount
       }
@@ -99,12 +99,12 @@ export const model = () => {
         const ready = files.get(knote.fd)?.ready[knote.filter]
         if (!knote.enabled || ready === undefined || told === eventCount) continue
         if (knote.mode === EV_DISPATCH) knote.enabled = false
-        const at = told++ * layout.size
+        const at = told++ * kevent.size
         memory.setBigUint64(at, BigInt(knote.fd), true)
-        memory.setInt16(at + layout.filter, knote.filter, true)
-        memory.setUint16(at + layout.flags, knote.mode | (ready.flags ?? 0), true)
-        memory.setUint32(at + layout.filterFlags, ready.filterFlags ?? 0, true)
-        memory.setBigUint64(at + layout.user, knote.user, true)
+        memory.setInt16(at + kevent.filter, knote.filter, true)
+        memory.setUint16(at + kevent.flags, knote.mode | (ready.flags ?? 0), true)
+        memory.setUint32(at + kevent.filterFlags, ready.filterFlags ?? 0, true)
+        memory.setBigUint64(at + kevent.user, knote.user, true)
       }
       return told
     },
